@@ -1,0 +1,25 @@
+import neostandard from 'neostandard'
+
+/** Imports run one way (docs: CONTRIBUTING.md). */
+function mayNotImport (files, ...folders) {
+  return {
+    files,
+    rules: {
+      'no-restricted-imports': ['error', {
+        patterns: folders.map(([group, message]) => ({ group, message }))
+      }]
+    }
+  }
+}
+
+const plugins = [['**/plugins/*'], 'plugins are loaded by path; their types come by augmentation']
+const routes = [['**/routes/**'], 'routes are loaded by path']
+const dev = [['**/dev/**'], 'dev/ stays out of the service']
+
+export default [
+  ...neostandard({ ts: true, ignores: ['dist/', 'data/', '.tap/', 'coverage/', 'web/dist/'] }),
+  mayNotImport(['src/**'], plugins, routes, dev),
+  mayNotImport(['plugins/**'], [['./*'], 'plugins do not import each other'], routes, dev),
+  mayNotImport(['routes/**'], plugins, dev),
+  mayNotImport(['migrations/**'], [['../**', './**'], 'a migration is frozen: it imports kysely only'])
+]

@@ -1,0 +1,189 @@
+import jwt from '@fastify/jwt'
+import type { FastifyBaseLogger, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { readBearer } from '../src/cognito/bearer.ts'
+import { checkClaims } from '../src/cognito/claims.ts'
+import { fetchKeySet } from '../src/cognito/fetch-key-set.ts'
+import { listIssuers } from '../src/cognito/issuers.ts'
+import type { SigningKey } from '../src/cognito/key-set.ts'
+import { KeysUnavailableError, KeyStore, UnknownKeyError, type KeyStoreEvent } from '../src/cognito/key-store.ts'
+import { TokenRefusal } from '../src/cognito/refusal.ts'
+import { TokenCache } from '../src/cognito/token-cache.ts'
+import { readToken } from '../src/cognito/token.ts'
+import { verifiedUser, type VerifiedUser } from '../src/cognito/verified-user.ts'
+import type { TokenUse } from '../src/config.ts'
+import { Problem } from '../src/problems.ts'
+
+export type { VerifiedUser }
+
+declare module '@fastify/jwt' {
+  interface FastifyJWT {
+    /** The verified user. Reading it where no guard ran is a mistake in the code, and throws. */
+    user: VerifiedUser
+  }
+}
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    keyStore: KeyStore
+    /** An `onRequest` or `preHandler` hook: a verified user, or 401. */
+    authenticate: Guard
+    /** A hook: a verified user who is a member of the Cognito group, or 403. */
+    requireGroup (group: string): Guard
+    /** A hook: an access token with the scope, or 403. */
+    requireScope (scope: string): Guard
+  }
+  interface FastifyRequest {
+    [attempt]: { token: string, key: SigningKey } | null
+    [identity]: VerifiedUser | null
+    verifiedClaims: unknown
+  }
+}
+
+type KeyCallback = (error: Error | null, key: string | undefined) => void
+
+export type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<void>
+
+export interface CognitoAuthOptions {
+  /** User pool ids, such as `eu-west-1_AbC123xyz`. */
+  userPoolIds: string[]
+  /** The app clients whose tokens are accepted. */
+  clientIds: string[]
+  /** The kinds of token accepted; both by default. */
+  tokenUse?: TokenUse[]
+  /** Another Cognito endpoint, such as an emulator's; the issuer becomes `<endpoint>/<pool id>`. */
+  endpoint?: string | undefined
+  /** Where keys are fetched when that is not the issuer's own address; `{pool}` stands for the pool id. */
+  jwksUri?: string | undefined
+  /** How long keys are used before they are fetched again, in seconds; 3600 by default. */
+  jwksMaxAge?: number
+  /** How many verified tokens are remembered; 10,000 by default. */
+  tokenCacheSize?: number
+  /** The realm of the `WWW-Authenticate` challenge; `articles` by default. */
+  realm?: string
+  /** Whether keys whose private half is published (cognito-local's) are taken; only outside production by default. */
+  allowDevelopmentKeys?: boolean
+}
+
+const attempt = Symbol('token and key under verification')
+const identity = Symbol('verified user')
+
+/** Decorates requests with the user that a verified Cognito token names. */
+export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastify, options) => {
+  const realm = options.realm ?? 'articles'
+  const rules = { clientIds: new Set(options.clientIds), tokenUse: new Set<TokenUse>(options.tokenUse ?? ['id', 'access']) }
+  const tokens = new TokenCache(options.tokenCacheSize ?? 10_000)
+  const keyStore = new KeyStore({
+    issuers: listIssuers(options),
+    fetch: fetchKeySet,
+    maxAge: options.jwksMaxAge ?? 3600,
+    allowDevelopmentKeys: options.allowDevelopmentKeys ?? process.env.NODE_ENV !== 'production',
+    onEvent: event => logKeyStoreEvent(fastify.log, event)
+  })
+
+  await fastify.register(jwt, {
+    // Always the PEM of one key: @fastify/jwt then builds that key's verifier once.
+    secret: { public: (request: FastifyRequest, _token: unknown, done: KeyCallback) => done(null, request[attempt]?.key.pem) },
+    decoratorName: 'verifiedClaims',
+    verify: {
+      algorithms: ['RS256'],
+      extractToken: request => request[attempt]?.token,
+      // Claims are judged in claims.ts: fast-jwt lets exp: 1e308, and claims that are absent, pass.
+      ignoreExpiration: true,
+      ignoreNotBefore: true
+    }
+  })
+
+  fastify.decorateRequest(attempt, null)
+  fastify.decorateRequest(identity, null)
+  fastify.decorateRequest('user', {
+    getter (this: FastifyRequest) {
+      if (this[identity] === null) throw new Error('request.user was read where no guard has run')
+      return this[identity]
+    }
+  })
+  fastify.decorate('keyStore', keyStore)
+  fastify.decorate('authenticate', authenticate)
+  fastify.decorate('requireGroup', group => async (request, reply) => {
+    await authenticate(request, reply)
+    if (!request.user.groups.includes(group)) throw new Problem('forbidden', `This needs membership of the group ${group}.`)
+  })
+  fastify.decorate('requireScope', scope => async (request, reply) => {
+    await authenticate(request, reply)
+    if (request.user.scopes.includes(scope)) return
+    throw new Problem('forbidden', `This needs an access token with the scope ${scope}.`, {
+      headers: { 'www-authenticate': `Bearer realm="${realm}", error="insufficient_scope", scope="${scope}"` }
+    })
+  })
+  fastify.addHook('onReady', async () => keyStore.start())
+  fastify.addHook('onClose', async () => keyStore.close())
+
+  async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    if (request[identity] !== null) return
+    try {
+      const token = readBearer(request.raw.rawHeaders)
+      if (token === undefined) throw noToken(realm)
+      request[identity] = tokens.get(token) ?? await verify(request, token)
+    } catch (error) {
+      const problem = asProblem(error, realm)
+      reply.headers(problem.headers)
+      throw problem
+    }
+  }
+
+  async function verify (request: FastifyRequest, token: string): Promise<VerifiedUser> {
+    const { kid, issuer } = readToken(token)
+    if (!keyStore.trusts(issuer)) throw new TokenRefusal('issuer', 'The token is from another issuer')
+    const key = await keyStore.find(issuer, kid)
+    request[attempt] = { token, key }
+    const claims = checkClaims(await verifySignature(request), rules, Date.now())
+    const user = verifiedUser(claims)
+    tokens.set(token, user, key)
+    return user
+  }
+}
+
+async function verifySignature (request: FastifyRequest): Promise<Record<string, unknown>> {
+  try {
+    return await request.jwtVerify<Record<string, unknown>>()
+  } catch (cause) {
+    throw new TokenRefusal('signature', 'The signature does not verify', { cause })
+  }
+}
+
+function noToken (realm: string): Problem {
+  return new Problem('no_auth_token', 'Send an Authorization header: Bearer, a space, and an id or access token.', {
+    headers: { 'www-authenticate': `Bearer realm="${realm}"` }
+  })
+}
+
+/** Statuses and challenges as RFC 6750 3.1 has them. */
+function asProblem (error: unknown, realm: string): Problem {
+  if (error instanceof Problem) return error
+  if (error instanceof KeysUnavailableError) {
+    return new Problem('identity_provider_unavailable', 'The keys that would verify the token could not be fetched.', {
+      headers: { 'retry-after': `${error.retryAfter}` },
+      cause: error
+    })
+  }
+  if (error instanceof UnknownKeyError) {
+    return asProblem(new TokenRefusal('unknown_key', 'The user pool has no such signing key', { cause: error }), realm)
+  }
+  if (!(error instanceof TokenRefusal)) throw error
+  return new Problem(error.reason === 'expired' ? 'expired_auth_token' : 'invalid_auth_token', `${error.message}.`, {
+    headers: { 'www-authenticate': `Bearer realm="${realm}", error="invalid_token", error_description="${error.message}"` },
+    cause: error
+  })
+}
+
+function logKeyStoreEvent (log: FastifyBaseLogger, event: KeyStoreEvent): void {
+  const { issuer } = event
+  switch (event.type) {
+    case 'fetched': return log.debug({ issuer, kids: event.kids }, 'signing keys fetched')
+    case 'restored': return log.warn({ issuer, kids: event.kids, fetchedAt: event.fetchedAt }, 'signing keys taken from storage')
+    case 'storage-failed': return log.error({ issuer, err: event.error }, 'signing keys could not be stored')
+    case 'fetch-failed': return log[event.optional ? 'debug' : 'warn']({ issuer, keysInHand: event.keysInHand, err: event.error }, 'signing keys could not be fetched')
+  }
+}
+
+export default fp(cognitoAuth, { name: 'cognito-auth', fastify: '5.x' })

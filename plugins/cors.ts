@@ -1,0 +1,21 @@
+import cors from '@fastify/cors'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+
+interface CorsOptions {
+  corsOrigins: string[]
+}
+
+/** Lets pages of the configured origins call the service; without any, browsers keep all others out. */
+const crossOrigin: FastifyPluginAsync<CorsOptions> = async (fastify, { corsOrigins }) => {
+  if (corsOrigins.length === 0) return
+  await fastify.register(cors, {
+    origin: corsOrigins,
+    methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
+    allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match'],
+    exposedHeaders: ['Allow', 'ETag', 'Link', 'Location', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate'],
+    maxAge: 600
+  })
+}
+
+export default fp(crossOrigin, { name: 'cors' })

@@ -1,0 +1,37 @@
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { sendProblem } from '../src/error-response.ts'
+import { Problem } from '../src/problems.ts'
+
+/** Every refusal and failure leaves as a problem detail, also on addresses and methods that do not exist. */
+const problems: FastifyPluginAsync = async fastify => {
+  const methods = new Map<string, string[]>()
+
+  fastify.decorateRequest('problem', null)
+  fastify.setErrorHandler((error, _request, reply) => sendProblem(reply, error))
+
+  fastify.addHook('onRoute', ({ url, method }) => {
+    methods.set(url, (methods.get(url) ?? []).concat(method))
+  })
+  fastify.setNotFoundHandler((request, reply) => {
+    const [path = ''] = request.url.split('?', 1)
+    const allowed = allowedMethods(methods, path)
+    return sendProblem(reply, allowed.length === 0
+      ? new Problem('not_found', 'There is nothing at this address.')
+      : new Problem('method_not_allowed', `This address takes ${allowed.join(', ')}.`, { headers: { allow: allowed.join(', ') } }))
+  })
+}
+
+/** The methods of the routes whose pattern has the path; wildcards aside, since they take everything. */
+function allowedMethods (methods: Map<string, string[]>, path: string): string[] {
+  const segments = path.replace(/(?<=.)\/$/, '').split('/')
+  const allowed = Array.from(methods).flatMap(([url, urlMethods]) => {
+    const pattern = url.replace(/(?<=.)\/$/, '').split('/')
+    const matches = pattern.length === segments.length &&
+      pattern.every((part, index) => part.startsWith(':') ? segments[index] !== '' : part === segments[index])
+    return matches ? urlMethods : []
+  })
+  return [...new Set(allowed)].sort()
+}
+
+export default fp(problems, { name: 'problems' })

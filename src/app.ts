@@ -1,0 +1,67 @@
+import { randomUUID } from 'node:crypto'
+import { fileURLToPath } from 'node:url'
+import type { Socket } from 'node:net'
+import autoload from '@fastify/autoload'
+import { LogController, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
+import type { Config } from './config.ts'
+import { sendProblem } from './error-response.ts'
+import { catalogue, Problem, problemBody, type ProblemCode } from './problems.ts'
+import { compileValidator } from './validation.ts'
+
+/** The service, as one plugin. */
+export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
+  fastify.setValidatorCompiler(compileValidator)
+  // Fastify also takes text/plain, which no route here reads.
+  fastify.removeContentTypeParser('text/plain')
+
+  await fastify.register(autoload, { dir: folder('plugins'), options: config, forceESM: true })
+  await fastify.register(autoload, { dir: folder('routes'), options: config, forceESM: true, dirNameRoutePrefix: true })
+}
+
+// Not encapsulated, so that the error and not-found handlers are those of the whole server.
+Object.assign(app, { [Symbol.for('skip-override')]: true })
+
+/** What the server around the service is to be told. */
+export function serverOptions (config: Config): FastifyServerOptions {
+  return {
+    logger: { level: config.level },
+    logController: new LogController({ disableRequestLogging: true }),
+    genReqId: () => randomUUID(),
+    trustProxy: config.trustProxy,
+    routerOptions: { ignoreTrailingSlash: true },
+    // Enough for a slow client; too little for one that only means to hold a connection.
+    requestTimeout: 30_000,
+    connectionTimeout: 60_000,
+    frameworkErrors: (error, _request, reply) => { sendProblem(reply, error) },
+    clientErrorHandler: answerBrokenRequest
+  }
+}
+
+/** Answers what is not HTTP enough to become a request. */
+function answerBrokenRequest (error: Error & { code?: string }, socket: Socket): void {
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  const [code, detail] = brokenRequests[error.code ?? ''] ?? notHttp
+  const body = JSON.stringify(problemBody(new Problem(code, detail), randomUUID()))
+  socket.end([
+    `HTTP/1.1 ${catalogue[code][0]} ${catalogue[code][1]}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    'Connection: close',
+    '',
+    body
+  ].join('\r\n'))
+}
+
+const notHttp: [ProblemCode, string] = ['validation_failed', 'This is not a well-formed HTTP request.']
+const brokenRequests: Partial<Record<string, [ProblemCode, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not arrive in time.'],
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers are larger than is taken here.'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['payload_too_large', 'The chunk extensions are larger than is taken here.']
+}
+
+function folder (name: string): string {
+  return fileURLToPath(new URL(`../${name}`, import.meta.url))
+}

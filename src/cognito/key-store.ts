@@ -1,0 +1,244 @@
+import type { Issuer } from './issuers.ts'
+import { parseKeySet, type SigningKey } from './key-set.ts'
+
+/** Fetches the text of the JWK set at an address. */
+export type FetchKeySet = (uri: string, signal: AbortSignal) => Promise<string>
+
+/** A set as it was fetched; `fetchedAt` in milliseconds since the epoch. */
+export interface StoredKeySet { jwks: string, fetchedAt: number }
+
+/** Keeps the last good set of an issuer for the next start. */
+export interface KeySetStorage {
+  find (issuer: string): Promise<StoredKeySet | undefined>
+  save (issuer: string, set: StoredKeySet): Promise<void>
+}
+
+export interface KeyStoreOptions {
+  issuers: Issuer[]
+  fetch: FetchKeySet
+  /** How long keys are used before they are fetched again, in seconds. */
+  maxAge: number
+  allowDevelopmentKeys: boolean
+  onEvent?: (event: KeyStoreEvent) => void
+}
+
+export type KeyStoreEvent =
+  | { type: 'fetched', issuer: string, kids: string[] }
+  | { type: 'fetch-failed', issuer: string, optional: boolean, keysInHand: boolean, error: unknown }
+  | { type: 'restored', issuer: string, kids: string[], fetchedAt: number }
+  | { type: 'storage-failed', issuer: string, error: unknown }
+
+/** The set was fetched, and no signing key in it has this id. */
+export class UnknownKeyError extends Error {
+  readonly kid: string
+
+  constructor (kid: string) {
+    super('the key set has no such signing key')
+    this.kid = kid
+  }
+}
+
+/** The set could not be fetched, so nothing can be said of the key. */
+export class KeysUnavailableError extends Error {
+  /** Seconds until the next attempt. */
+  readonly retryAfter: number
+
+  constructor (retryAfter: number, cause: unknown) {
+    super('the keys of the issuer could not be fetched', { cause })
+    this.retryAfter = retryAfter
+  }
+}
+
+// Times in milliseconds, on the clock of performance.now(), which nobody can set.
+const firstBackOff = 1_000
+const longestBackOff = 8_000
+const longestOutage = 24 * 3_600_000
+// How often ids that nobody knows may cause a fetch. A new key is accepted within this time of being published.
+const unknownKeyInterval = 4_000
+const mostMissing = 1_000
+
+/** The signing keys of every trusted issuer, kept so that no request, whatever its token says, decides how often they are fetched. */
+export class KeyStore {
+  readonly #keepers: Map<string, KeySetKeeper>
+
+  constructor (options: KeyStoreOptions) {
+    this.#keepers = new Map(options.issuers.map(issuer => [issuer.name, new KeySetKeeper(issuer, options)]))
+  }
+
+  /** Call before `start`. */
+  useStorage (storage: KeySetStorage): void {
+    for (const keeper of this.#keepers.values()) keeper.storage = storage
+  }
+
+  /** Begins to fetch, and to fetch again, in the background. */
+  start (): void {
+    for (const keeper of this.#keepers.values()) keeper.start()
+  }
+
+  trusts (issuer: string): boolean {
+    return this.#keepers.has(issuer)
+  }
+
+  /**
+   * The key of a trusted issuer; at once where it is in hand.
+   * @throws {UnknownKeyError | KeysUnavailableError} as a rejection
+   */
+  find (issuer: string, kid: string): SigningKey | Promise<SigningKey> {
+    const keeper = this.#keepers.get(issuer)
+    if (keeper === undefined) throw new Error('find() takes a trusted issuer')
+    return keeper.find(kid)
+  }
+
+  /** Whether every user pool has keys in hand. */
+  get ready (): boolean {
+    const pools = Map.groupBy(this.#keepers.values(), keeper => keeper.issuer.userPoolId)
+    return Array.from(pools.values()).every(keepers => keepers.some(keeper => keeper.inHand))
+  }
+
+  async close (): Promise<void> {
+    await Promise.all(Array.from(this.#keepers.values(), keeper => keeper.close()))
+  }
+}
+
+class KeySetKeeper {
+  readonly issuer: Issuer
+  storage: KeySetStorage | undefined
+  readonly #options: KeyStoreOptions
+  readonly #closing = new AbortController()
+  #keys: Map<string, SigningKey> | undefined
+  #fetchedAt = 0
+  #failures = 0
+  #retryAt = 0
+  #lastError: unknown
+  #fetching: Promise<void> | undefined
+  #saving: Promise<void> | undefined
+  #timer: NodeJS.Timeout | undefined
+  #timerAt = Infinity
+  readonly #missing = new Set<string>()
+
+  constructor (issuer: Issuer, options: KeyStoreOptions) {
+    this.issuer = issuer
+    this.#options = options
+  }
+
+  get inHand (): boolean {
+    return this.#keys !== undefined && performance.now() < this.#fetchedAt + longestOutage
+  }
+
+  start (): void {
+    this.#refreshAt(performance.now())
+  }
+
+  find (kid: string): SigningKey | Promise<SigningKey> {
+    return this.#get(kid) ?? this.#findAbsent(kid)
+  }
+
+  async close (): Promise<void> {
+    this.#closing.abort()
+    clearTimeout(this.#timer)
+    await this.#fetching
+    await this.#saving
+  }
+
+  #get (kid: string): SigningKey | undefined {
+    return this.inHand ? this.#keys?.get(kid) : undefined
+  }
+
+  async #findAbsent (kid: string): Promise<SigningKey> {
+    const now = performance.now()
+    if (this.#fetching === undefined) {
+      if (now < this.#retryAt) throw this.#unavailable()
+      if (this.inHand && now < this.#fetchedAt + unknownKeyInterval) {
+        // Not now, but soon and on its own: a flood of made-up ids then cannot keep a new key out.
+        const soon = this.#fetchedAt + unknownKeyInterval
+        if (!this.#missing.has(kid) && soon < this.#timerAt) this.#refreshAt(soon)
+        throw new UnknownKeyError(kid)
+      }
+    }
+    const refreshed = await this.#refresh()
+    const key = this.#get(kid)
+    if (key !== undefined) return key
+    if (!refreshed) throw this.#unavailable()
+    if (this.#missing.size < mostMissing) this.#missing.add(kid)
+    throw new UnknownKeyError(kid)
+  }
+
+  #unavailable (): KeysUnavailableError {
+    return new KeysUnavailableError(Math.max(1, Math.ceil((this.#retryAt - performance.now()) / 1000)), this.#lastError)
+  }
+
+  /** One fetch for all who ask meanwhile; false where it failed. */
+  async #refresh (): Promise<boolean> {
+    this.#fetching ??= this.#fetch().finally(() => { this.#fetching = undefined })
+    await this.#fetching
+    return this.#failures === 0
+  }
+
+  async #fetch (): Promise<void> {
+    const { fetch, maxAge, onEvent } = this.#options
+    const issuer = this.issuer.name
+    try {
+      const jwks = await fetch(this.issuer.jwksUri, this.#closing.signal)
+      const keys = parseKeySet(jwks, this.#options)
+      this.#adopt(keys, performance.now())
+      this.#failures = 0
+      this.#retryAt = 0
+      this.#missing.clear()
+      this.#refreshAt(this.#fetchedAt + maxAge * 1000)
+      onEvent?.({ type: 'fetched', issuer, kids: [...keys.keys()] })
+      this.#saving = this.#save(jwks)
+    } catch (error) {
+      if (this.#closing.signal.aborted) return
+      this.#failures++
+      this.#lastError = error
+      if (this.#keys === undefined) await this.#restore()
+      this.#retryAt = performance.now() + backOff(this.#failures)
+      this.#refreshAt(this.issuer.optional ? this.#retryAt + maxAge * 1000 : this.#retryAt)
+      onEvent?.({ type: 'fetch-failed', issuer, optional: this.issuer.optional, keysInHand: this.inHand, error })
+    }
+  }
+
+  /** Keys that stay keep their identity, so that remembered tokens stay good; keys that went are trusted no more. */
+  #adopt (keys: Map<string, SigningKey>, fetchedAt: number): void {
+    for (const [kid, held] of this.#keys ?? []) {
+      if (keys.get(kid)?.pem === held.pem) keys.set(kid, held)
+      else held.trustedUntil = 0
+    }
+    for (const key of keys.values()) key.trustedUntil = fetchedAt + longestOutage
+    this.#keys = keys
+    this.#fetchedAt = fetchedAt
+  }
+
+  async #save (jwks: string): Promise<void> {
+    try {
+      await this.storage?.save(this.issuer.name, { jwks, fetchedAt: Date.now() })
+    } catch (error) {
+      this.#options.onEvent?.({ type: 'storage-failed', issuer: this.issuer.name, error })
+    }
+  }
+
+  async #restore (): Promise<void> {
+    const issuer = this.issuer.name
+    try {
+      const stored = await this.storage?.find(issuer)
+      if (stored === undefined) return
+      const keys = parseKeySet(stored.jwks, this.#options)
+      this.#adopt(keys, performance.now() - Math.max(0, Date.now() - stored.fetchedAt))
+      this.#options.onEvent?.({ type: 'restored', issuer, kids: [...keys.keys()], fetchedAt: stored.fetchedAt })
+    } catch (error) {
+      this.#options.onEvent?.({ type: 'storage-failed', issuer, error })
+    }
+  }
+
+  #refreshAt (at: number): void {
+    if (this.#closing.signal.aborted) return
+    clearTimeout(this.#timer)
+    this.#timerAt = at
+    this.#timer = setTimeout(() => this.#refresh(), Math.max(1, at - performance.now())).unref()
+  }
+}
+
+// Each delay is drawn from its upper half, so that replicas that failed together do not come back together.
+function backOff (failures: number): number {
+  return Math.min(firstBackOff * 2 ** (failures - 1), longestBackOff) * (0.5 + Math.random() / 2)
+}

@@ -1,0 +1,47 @@
+import type { TokenUse } from '../config.ts'
+import { isStorable, type Claims } from './claims.ts'
+
+/** Who sent a request, as a verified Cognito token says; frozen, since requests with the same token share it. */
+export interface VerifiedUser {
+  readonly issuer: string
+  readonly subject: string
+  readonly username: string
+  /** Id tokens only. */
+  readonly email: string | null
+  readonly emailVerified: boolean
+  readonly groups: readonly string[]
+  /** Access tokens only. */
+  readonly scopes: readonly string[]
+  readonly tokenUse: TokenUse
+  /** When the user signed in, in seconds since the epoch. */
+  readonly authTime: number | null
+  /** The session that the token belongs to: all that one sign-in and its refreshes gave share it. */
+  readonly originJti: string | null
+  /** Seconds since the epoch. */
+  readonly expiresAt: number
+}
+
+/** https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html */
+export function verifiedUser (claims: Claims): VerifiedUser {
+  const isIdToken = claims.token_use === 'id'
+  const username = text(isIdToken ? claims['cognito:username'] : claims.username)
+  const groups = claims['cognito:groups']
+  return Object.freeze({
+    issuer: claims.iss,
+    subject: claims.sub,
+    username: username ?? claims.sub,
+    email: isIdToken ? text(claims.email) : null,
+    // A federated provider can map "true", the string, into the claim: that is its word, not a proof of Cognito's.
+    emailVerified: isIdToken && claims.email_verified === true,
+    groups: Object.freeze(Array.isArray(groups) ? groups.filter(group => typeof group === 'string') : []),
+    scopes: Object.freeze(!isIdToken && typeof claims.scope === 'string' ? claims.scope.split(' ').filter(scope => scope !== '') : []),
+    tokenUse: claims.token_use,
+    authTime: typeof claims.auth_time === 'number' ? claims.auth_time : null,
+    originJti: text(claims.origin_jti),
+    expiresAt: claims.exp
+  })
+}
+
+function text (claim: unknown): string | null {
+  return typeof claim === 'string' && claim !== '' && isStorable(claim) ? claim : null
+}

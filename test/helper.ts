@@ -1,0 +1,49 @@
+import Fastify, { type FastifyInstance } from 'fastify'
+import type { Test } from 'tap'
+import { app, serverOptions } from '../src/app.ts'
+import { readConfig } from '../src/config.ts'
+import { UserPool } from './user-pool.ts'
+
+export interface TestApp {
+  app: FastifyInstance
+  pool: UserPool
+  /** What the service logged, a line each. */
+  log: string[]
+}
+
+/** A user pool that is closed with the test. */
+export async function startPool (t: Test, options?: { id?: string, clientId?: string }): Promise<UserPool> {
+  const pool = await UserPool.start(options)
+  t.teardown(() => pool.close())
+  return pool
+}
+
+/** The environment of a service over a pool, with a database of its own in memory. */
+export function environment (pool: UserPool, changes: Record<string, string> = {}): Record<string, string> {
+  return {
+    AWS_USER_POOLS_ID: pool.id,
+    AWS_APP_CLIENT_ID: pool.clientId,
+    AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: pool.endpoint,
+    USER_PROVISIONING: 'auto',
+    DATABASE_URL: 'sqlite::memory:',
+    RATE_LIMIT_MAX: '0',
+    ...changes
+  }
+}
+
+/** The whole service, ready for `inject`, over a pool and a database of its own; closed with the test. */
+export async function startApp (t: Test, changes: Record<string, string> = {}, ownPool?: UserPool): Promise<TestApp> {
+  const pool = ownPool ?? await startPool(t)
+  const log: string[] = []
+  const config = readConfig(environment(pool, changes))
+  const server = Fastify({ ...serverOptions(config), logger: { level: config.level, stream: { write: line => { log.push(line) } } } })
+  t.teardown(() => server.close())
+  await server.register(app, config)
+  await server.ready()
+  return { app: server, pool, log }
+}
+
+/** The header that a token travels in. */
+export function bearer (token: string): { authorization: string } {
+  return { authorization: `Bearer ${token}` }
+}

@@ -1,0 +1,136 @@
+import { createSign, generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto'
+import { createServer, type RequestListener, type Server } from 'node:http'
+import type { AddressInfo } from 'node:net'
+
+export interface TestKey { kid: string, privateKey: KeyObject, publicKey: KeyObject }
+
+/** A signing key of a pool; making one takes a tenth of a second. */
+export function makeKey (kid: string = randomUUID(), modulusLength = 2048): TestKey {
+  return { kid, ...generateKeyPairSync('rsa', { modulusLength }) }
+}
+
+/** The public half of a key as a key server publishes it. */
+export function publicJwk ({ kid, publicKey }: TestKey): Record<string, unknown> {
+  return { ...publicKey.export({ format: 'jwk' }), kid, alg: 'RS256', use: 'sig' }
+}
+
+/** A compact JWS of any header and payload; a string stands for itself, unencoded JSON or not. */
+export function sign (key: KeyObject, header: unknown, payload: unknown, algorithm = 'RSA-SHA256'): string {
+  const input = `${encode(header)}.${encode(payload)}`
+  return `${input}.${createSign(algorithm).update(input).sign(key).toString('base64url')}`
+}
+
+export function encode (part: unknown): string {
+  return Buffer.from(Buffer.isBuffer(part) || typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
+}
+
+/**
+ * A user pool of the tests' own: a key server that can rotate, fail, hang and lie, and a key that signs its tokens.
+ * It counts its fetches, and stops with `close`.
+ */
+export class UserPool {
+  readonly id: string
+  readonly clientId: string
+  keys: TestKey[]
+  /** What the key server answers; replace it to make it fail, hang or lie. */
+  answer: RequestListener
+  /** When each fetch of the keys came, in milliseconds of `performance.now()`. */
+  readonly fetches: number[] = []
+  readonly #server: Server
+
+  private constructor (server: Server, id: string, clientId: string) {
+    this.#server = server
+    this.id = id
+    this.clientId = clientId
+    this.keys = [makeKey()]
+    this.answer = this.publish
+  }
+
+  static async start ({ id = 'eu-west-1_Test00001', clientId = 'client1' } = {}): Promise<UserPool> {
+    const server = createServer((request, response) => {
+      pool.fetches.push(performance.now())
+      pool.answer(request, response)
+    })
+    const pool = new UserPool(server, id, clientId)
+    await pool.#listen(0)
+    return pool
+  }
+
+  /** The endpoint, as AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER takes it. */
+  endpoint = ''
+
+  get issuer (): string {
+    return `${this.endpoint}/${this.id}`
+  }
+
+  get key (): TestKey {
+    const [key] = this.keys
+    if (key === undefined) throw new Error('the pool has no key')
+    return key
+  }
+
+  /** The answer of a good key server: the pool's keys of the moment. */
+  readonly publish: RequestListener = (_request, response) => {
+    response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: this.keys.map(publicJwk) }))
+  }
+
+  /** The key server refuses connections until `up`. */
+  async down (): Promise<void> {
+    this.#server.closeAllConnections()
+    await new Promise(resolve => this.#server.close(resolve))
+  }
+
+  async up (): Promise<void> {
+    await this.#listen(Number(new URL(this.endpoint).port))
+  }
+
+  async close (): Promise<void> {
+    if (this.#server.listening) await this.down()
+  }
+
+  header (changes: Record<string, unknown> = {}): Record<string, unknown> {
+    return { alg: 'RS256', kid: this.key.kid, ...changes }
+  }
+
+  /** The claims of an id token, as Cognito's look; `undefined` takes one out. */
+  idClaims (changes: Record<string, unknown> = {}): Record<string, unknown> {
+    const now = Math.floor(Date.now() / 1000)
+    return {
+      sub: 'c4a5d0d2-0001-4000-8000-000000000001',
+      iss: this.issuer,
+      aud: this.clientId,
+      token_use: 'id',
+      'cognito:username': 'alice',
+      email: 'alice@example.com',
+      email_verified: true,
+      auth_time: now,
+      iat: now,
+      exp: now + 3600,
+      jti: randomUUID(),
+      origin_jti: randomUUID(),
+      ...changes
+    }
+  }
+
+  /** The claims of an access token. */
+  accessClaims (changes: Record<string, unknown> = {}): Record<string, unknown> {
+    const { aud, email, email_verified: verified, 'cognito:username': username, ...claims } = this.idClaims()
+    return { ...claims, client_id: aud, username, token_use: 'access', scope: 'aws.cognito.signin.user.admin', ...changes }
+  }
+
+  idToken (changes: Record<string, unknown> = {}, key = this.key): string {
+    return sign(key.privateKey, this.header({ kid: key.kid }), this.idClaims(changes))
+  }
+
+  accessToken (changes: Record<string, unknown> = {}, key = this.key): string {
+    return sign(key.privateKey, this.header({ kid: key.kid }), this.accessClaims(changes))
+  }
+
+  async #listen (port: number): Promise<void> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject).listen(port, '127.0.0.1', () => resolve())
+    })
+    const { port: bound } = this.#server.address() as AddressInfo
+    this.endpoint = `http://127.0.0.1:${bound}`
+  }
+}
