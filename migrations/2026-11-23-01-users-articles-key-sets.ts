@@ -15,9 +15,11 @@ export async function up (db: Kysely<any>): Promise<void> {
 
   await withId(db, 'articles')
     .addColumn('name', 'text', column => column.notNull())
+    .addColumn('name_key', 'text', column => column.notNull())
     .addColumn('author_id', 'bigint', column => column.references('users.id').onDelete('set null'))
     .addColumn('created_at', 'text', column => column.notNull())
     .addColumn('updated_at', 'text', column => column.notNull())
+    .addColumn('version', 'integer', column => column.notNull().defaultTo(1))
     .execute()
   await db.schema.createIndex('articles_author').on('articles').column('author_id').execute()
 

@@ -1,4 +1,4 @@
-import type { ProblemBody } from './problem-schema.ts'
+import type { ProblemBody } from './responses.ts'
 
 /**
  * The catalogue of refusals: every error that a client may see, its status and its title.

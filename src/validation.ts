@@ -2,7 +2,7 @@ import { Ajv, type ErrorObject, type Options } from 'ajv'
 import type { FastifyRouteSchemaDef, FastifySchema, FastifyValidationResult } from 'fastify/types/schema.js'
 import { Problem, type InputFault } from './problems.ts'
 
-const options: Options = { allErrors: true, verbose: true, useDefaults: true, strict: false, formats: { 'date-time': true, email: true, uri: true } }
+const options: Options = { allErrors: true, verbose: true, useDefaults: true, strict: false, formats: { int32: true, int64: true } }
 // A body says what it means; Fastify's default would drop unknown members and take "5" for 5.
 const exact = new Ajv(options)
 // What comes in an address is text, whatever it means.
@@ -17,6 +17,8 @@ export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSch
   const part = parts[httpPart] ?? 'body'
   return input => {
     if (validate(input)) return true
+    // What an address names by an id that cannot be is as absent as any other.
+    if (part === 'params') return { error: new Problem('not_found', 'There is nothing at this address.') }
     const errors = (validate.errors ?? []).slice(0, mostFaults).map(error => inputFault(part, error))
     return { error: new Problem('validation_failed', `The ${part} is not as it has to be; errors says where.`, { errors }) }
   }

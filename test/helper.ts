@@ -1,7 +1,8 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
 import type { Test } from 'tap'
 import { app, serverOptions } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
+import { documentChecker } from './documented.ts'
 import { UserPool } from './user-pool.ts'
 
 export interface TestApp {
@@ -31,16 +32,35 @@ export function environment (pool: UserPool, changes: Record<string, string> = {
   }
 }
 
-/** The whole service, ready for `inject`, over a pool and a database of its own; closed with the test. */
-export async function startApp (t: Test, changes: Record<string, string> = {}, ownPool?: UserPool): Promise<TestApp> {
+/**
+ * The whole service, ready for `inject`, over a pool and a database of its own; closed with the test.
+ * @param extend adds to the service what only the test needs, such as a route that fails
+ */
+export async function startApp (t: Test, changes: Record<string, string> = {}, ownPool?: UserPool, extend?: (app: FastifyInstance) => void): Promise<TestApp> {
   const pool = ownPool ?? await startPool(t)
   const log: string[] = []
   const config = readConfig(environment(pool, changes))
   const server = Fastify({ ...serverOptions(config), logger: { level: config.level, stream: { write: line => { log.push(line) } } } })
   t.teardown(() => server.close())
   await server.register(app, config)
+  extend?.(server)
   await server.ready()
+  if (extend === undefined) checkAnswers(server)
   return { app: server, pool, log }
+}
+
+/** Every answer that a test gets from the service is held against the service's own document. */
+function checkAnswers (server: FastifyInstance): void {
+  const check = documentChecker(JSON.parse(JSON.stringify(server.swagger())))
+  const inject = server.inject.bind(server)
+  Object.assign(server, {
+    inject: async (options: InjectOptions | string) => {
+      const response = await inject(options)
+      const { method = 'GET', url = '' } = response.raw.req
+      check({ method, url, status: response.statusCode, contentType: response.headers['content-type']?.toString(), body: response.body })
+      return response
+    }
+  })
 }
 
 /** The header that a token travels in. */

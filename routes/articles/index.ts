@@ -1,37 +1,113 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { insertArticle, listArticles } from '../../src/articles/queries.ts'
-import { ArticleListQuerySchema, ArticleSchema, NewArticleSchema } from '../../src/articles/schemas.ts'
+import type { FastifyRequest } from 'fastify'
+import { changeArticle, type Change } from '../../src/articles/change.ts'
+import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
+import { ArticleListQuerySchema, ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema } from '../../src/articles/schemas.ts'
+import { IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
+import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
 import { nextLink } from '../../src/paging.ts'
-import { problemResponses } from '../../src/problem-schema.ts'
+import { Problem } from '../../src/problems.ts'
+import { json, nothing, problems } from '../../src/responses.ts'
 
-const articles: FastifyPluginAsyncTypebox = async fastify => {
+interface ArticlesOptions {
+  adminGroup: string
+}
+
+const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { adminGroup }) => {
   fastify.addHook('onRequest', fastify.authenticate)
   fastify.addHook('onRequest', fastify.loadAccount)
+  fastify.addHook('onSend', sendConditionally)
 
   fastify.get('/', {
     schema: {
+      operationId: 'listArticles',
+      summary: 'List articles',
+      tags: ['articles'],
       querystring: ArticleListQuerySchema,
-      response: { 200: Type.Array(ArticleSchema), ...problemResponses(400, 401, 403, 429, 500, 503) }
+      response: {
+        200: json(ArticleListSchema, 'A page of articles.', 'Link', 'ETag', 'Cache-Control', 'Vary'),
+        304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'),
+        ...problems(400, 401, 403)
+      }
     }
   }, async (request, reply) => {
-    const { limit } = request.query
-    const found = await listArticles(fastify.db, { ...request.query, limit: limit + 1 })
-    const page = found.slice(0, limit)
-    const last = page.at(-1)
-    if (found.length > limit && last !== undefined) reply.header('link', nextLink(request.url, last.id))
-    return page
+    const { articles, next } = await listArticles(fastify.db, request.query)
+    if (next !== undefined) reply.header('link', nextLink(request.url, next))
+    return articles
   })
 
   fastify.post('/', {
     schema: {
+      operationId: 'createArticle',
+      summary: 'Write an article',
+      tags: ['articles'],
+      headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKeySchema) }),
       body: NewArticleSchema,
-      response: { 201: ArticleSchema, ...problemResponses(400, 401, 403, 413, 415, 429, 500, 503) }
+      response: { 201: json(ArticleSchema, 'The article.', 'Location', 'ETag'), ...problems(400, 401, 403, 413, 415, 422) }
+    }
+  }, async ({ account, body, headers }, reply) => {
+    const insert = (db: typeof fastify.db) => insertArticle(db, { name: body.name.trim(), author: account })
+    const key = headers['idempotency-key']
+    const article = key === undefined
+      ? await insert(fastify.db)
+      : await once(fastify.db, { userId: account.id, route: 'POST /articles', key }, body, insert)
+    return reply.code(201).header('location', `/articles/${article.id}`).header('etag', articleTag(article)).send(article)
+  })
+
+  fastify.get('/:id', {
+    schema: {
+      operationId: 'getArticle',
+      summary: 'Read an article',
+      tags: ['articles'],
+      params: ArticleParamsSchema,
+      response: {
+        200: json(ArticleSchema, 'The article.', 'ETag', 'Cache-Control', 'Vary'),
+        304: nothing('The client has it already.', 'ETag', 'Cache-Control', 'Vary'),
+        ...problems(401, 403, 404)
+      }
     }
   }, async (request, reply) => {
-    const article = await insertArticle(fastify.db, { name: request.body.name.trim(), author: request.account })
-    return reply.code(201).header('location', `/articles/${article.id}`).send(article)
+    const article = await findArticle(fastify.db, request.params.id)
+    if (article === undefined) throw new Problem('not_found', 'There is no such article.')
+    return reply.header('etag', articleTag(article)).send(article)
   })
+
+  fastify.patch('/:id', {
+    schema: {
+      operationId: 'changeArticle',
+      summary: 'Rename an article',
+      description: 'For its author, and for administrators.',
+      tags: ['articles'],
+      params: ArticleParamsSchema,
+      headers: IfMatchSchema,
+      body: NewArticleSchema,
+      response: { 200: json(ArticleSchema, 'The article.', 'ETag'), ...problems(400, 401, 403, 404, 412, 413, 415) }
+    }
+  }, async (request, reply) => {
+    const name = request.body.name.trim()
+    const article = await changeArticle(fastify.db, asked(request, request.params.id), found => updateArticle(fastify.db, found, name))
+    return reply.header('etag', articleTag(article)).send(article)
+  })
+
+  fastify.delete('/:id', {
+    schema: {
+      operationId: 'deleteArticle',
+      summary: 'Delete an article',
+      description: 'For its author, and for administrators.',
+      tags: ['articles'],
+      params: ArticleParamsSchema,
+      headers: IfMatchSchema,
+      response: { 204: nothing('It is gone.'), ...problems(400, 401, 403, 404, 412) }
+    }
+  }, async (request, reply) => {
+    await changeArticle(fastify.db, asked(request, request.params.id), found => deleteArticle(fastify.db, found))
+    return reply.code(204).send(null)
+  })
+
+  function asked ({ account, user, headers }: FastifyRequest, id: number): Change {
+    return { id, account, user, adminGroup, ifMatch: headers['if-match'] }
+  }
 }
 
 export default articles

@@ -1,18 +1,31 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { listPendingMigrations } from '../../src/database/migrate.ts'
-import { problemResponses } from '../../src/problem-schema.ts'
 import { Problem } from '../../src/problems.ts'
+import { json, problems } from '../../src/responses.ts'
 
-const HealthSchema = Type.Object({ status: Type.Literal('ok') }, { $id: 'Health' })
+const HealthSchema = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' })
 
 const health: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get('/live', {
-    schema: { response: { 200: HealthSchema } }
+    schema: {
+      operationId: 'getLiveness',
+      summary: 'Is the process alive',
+      tags: ['health'],
+      security: [],
+      response: { 200: json(HealthSchema, 'It is.'), ...problems() }
+    }
   }, async () => ({ status: 'ok' as const }))
 
   fastify.get('/ready', {
-    schema: { response: { 200: HealthSchema, ...problemResponses(503) } }
+    schema: {
+      operationId: 'getReadiness',
+      summary: 'Can requests be served',
+      description: 'Keys in hand, database answering, migrations applied.',
+      tags: ['health'],
+      security: [],
+      response: { 200: json(HealthSchema, 'They can.'), ...problems() }
+    }
   }, async () => {
     if (!fastify.keyStore.ready) throw notReady('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
     const pending = await listPendingMigrations(fastify.db)

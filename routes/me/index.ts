@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { problemResponses } from '../../src/problem-schema.ts'
+import { json, problems } from '../../src/responses.ts'
 import { MeSchema } from '../../src/users/schemas.ts'
 
 const me: FastifyPluginAsyncTypebox = async fastify => {
@@ -7,7 +7,12 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
   fastify.addHook('onRequest', fastify.loadAccount)
 
   fastify.get('/', {
-    schema: { response: { 200: MeSchema, ...problemResponses(401, 403, 429, 500, 503) } }
+    schema: {
+      operationId: 'getMe',
+      summary: 'Who am I',
+      tags: ['me'],
+      response: { 200: json(MeSchema, 'The verified user.'), ...problems(401, 403) }
+    }
   }, async ({ account, user }) => {
     const { id, username, email } = account
     return { id, username, email, sub: user.subject, groups: [...user.groups] }

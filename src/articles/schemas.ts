@@ -1,27 +1,47 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { entityTag } from '../conditional.ts'
+
+const id = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] }
 
 export const ArticleSchema = Type.Object({
-  id: Type.Integer(),
-  name: Type.String(),
-  author: Type.Unsafe<string | null>({ type: ['string', 'null'], description: "The author's username, or null where the user is gone." }),
-  createdAt: Type.String({ format: 'date-time' }),
-  updatedAt: Type.String({ format: 'date-time' })
-}, { $id: 'Article' })
+  id: Type.Integer(id),
+  name: Type.String({ minLength: 1, maxLength: 50, examples: ['On bread'] }),
+  author: Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, description: "The author's username, or null where the user is gone.", examples: ['alice'] }),
+  createdAt: Type.String({ format: 'date-time', maxLength: 24, examples: ['2026-11-23T10:00:00.000Z'] }),
+  updatedAt: Type.String({ format: 'date-time', maxLength: 24, examples: ['2026-11-23T10:00:00.000Z'] })
+}, { title: 'Article' })
 
 export type Article = Static<typeof ArticleSchema>
 
+export const ArticleListSchema = Type.Array(ArticleSchema, { maxItems: 100 })
+
+/** What a client says of an article, to make one and to change one. */
 export const NewArticleSchema = Type.Object({
   // White space around the name does not count; the handler trims it.
   name: Type.String({
-    pattern: '^\\s*(?=\\S)[^\\u0000\\uD800-\\uDFFF]{1,50}(?<=\\S)\\s*$',
-    description: '1 to 50 characters once trimmed, without NUL or lone surrogates'
+    maxLength: 1_000_000,
+    pattern: '^\\s*[^\\s\\u0000\\uD800-\\uDFFF](?:[^\\u0000\\uD800-\\uDFFF]{0,48}[^\\s\\u0000\\uD800-\\uDFFF])?\\s*$',
+    description: '1 to 50 characters once trimmed, without NUL or lone surrogates',
+    examples: ['On bread']
   })
-}, { $id: 'NewArticle', additionalProperties: false })
+}, { title: 'NewArticle', additionalProperties: false })
+
+export const ArticleParamsSchema = Type.Object({ id: Type.Integer(id) })
 
 export const ArticleListQuerySchema = Type.Object({
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 50, description: 'The most articles in the answer.' }),
-  after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, description: 'The id after which the page begins, in its order.' })),
-  order: Type.Unsafe<'asc' | 'desc'>({ type: 'string', enum: ['asc', 'desc'], default: 'asc', description: 'By id: oldest or newest first.' })
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 50, format: 'int32', description: 'The most articles in the answer.' }),
+  after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', description: 'The id after which the page begins, in its order.' })),
+  order: Type.Unsafe<'asc' | 'desc'>({ type: 'string', enum: ['asc', 'desc'], default: 'asc', description: 'By id: the oldest or the newest first.' }),
+  q: Type.Optional(Type.String({
+    maxLength: 50,
+    pattern: '^[^\\u0000\\uD800-\\uDFFF]*$',
+    description: 'at most 50 characters, without NUL or lone surrogates, that the name contains in any case. A page of a search may be short, or empty, while there is more: follow its Link'
+  }))
 })
 
 export type ArticleListQuery = Static<typeof ArticleListQuerySchema>
+
+/** Changes whenever anything changes that an article shows, also its author's name. */
+export function articleTag ({ id, name, author, createdAt, updatedAt }: Article): string {
+  return entityTag(JSON.stringify([id, name, author, createdAt, updatedAt]))
+}

@@ -4,6 +4,7 @@ import type { Generated, Kysely } from 'kysely'
 export interface Tables {
   users: UsersTable
   articles: ArticlesTable
+  idempotency_keys: IdempotencyKeysTable
   key_sets: KeySetsTable
 }
 
@@ -27,9 +28,25 @@ export interface UsersTable {
 export interface ArticlesTable {
   id: Generated<number>
   name: string
+  /** The name in lower case, in which it is searched. */
+  name_key: string
   author_id: number | null
   created_at: string
   updated_at: string
+  /** Counts its changes. */
+  version: Generated<number>
+}
+
+/** Answers to requests with an `Idempotency-Key`, for as long as a retry is safe. */
+export interface IdempotencyKeysTable {
+  user_id: number
+  route: string
+  key: string
+  /** A digest of the request's body. */
+  fingerprint: string
+  /** The answer's body in JSON; null only inside the transaction that makes it. */
+  answer: string | null
+  expires_at: string
 }
 
 export interface KeySetsTable {

@@ -1,0 +1,56 @@
+import swagger from '@fastify/swagger'
+import swaggerUi from '@fastify/swagger-ui'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+
+const description = `Articles, for the users of an Amazon Cognito user pool.
+
+Send a token of Cognito's, an id token or an access token, as \`Authorization: Bearer <token>\`. Every refusal is a problem
+detail (RFC 9457) with a \`code\` for programs and a \`detail\` for people.`
+
+const server = { url: '/', description: 'This service, be it local, staging or production', 'x-internal': false }
+
+/** The document of the service, made from the schemas that its routes validate with, and a page to try it on. */
+const openapi: FastifyPluginAsync = async fastify => {
+  await fastify.register(swagger, {
+    openapi: {
+      openapi: '3.1.0',
+      info: { title: 'Articles', version: '0.1.0', description, license: { name: 'MIT', identifier: 'MIT' } },
+      servers: [server],
+      tags: [
+        { name: 'articles', description: 'Articles, and who wrote them' },
+        { name: 'me', description: 'The user whose token it is' },
+        { name: 'health', description: 'For whoever runs the service' }
+      ],
+      components: {
+        securitySchemes: {
+          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "An id token or an access token of the user pool's (RFC6750), verified by the practices of RFC8725." }
+        }
+      },
+      security: [{ bearer: [] }]
+    },
+    transformObject: document => 'openapiObject' in document ? shareSchemas(document.openapiObject) : document.swaggerObject
+  })
+  await fastify.register(swaggerUi, { routePrefix: '/docs', uiConfig: { persistAuthorization: false, tryItOutEnabled: true } })
+
+  fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
+}
+
+/** Schemas with a title are said once, under components, and referred to everywhere else. */
+function shareSchemas<Document extends { components?: { schemas?: Record<string, unknown> } }> (document: Document): Document {
+  const schemas: Record<string, unknown> = {}
+  const shared = share(document)
+  return { ...shared, components: { ...shared.components, schemas } }
+
+  function share<Value> (value: Value): Value
+  function share (value: unknown): unknown {
+    if (Array.isArray(value)) return value.map(share)
+    if (typeof value !== 'object' || value === null) return value
+    const members = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, share(member)]))
+    if (!('title' in value && 'type' in value && typeof value.title === 'string')) return members
+    schemas[value.title] = members
+    return { $ref: `#/components/schemas/${value.title}` }
+  }
+}
+
+export default fp(openapi, { name: 'openapi' })

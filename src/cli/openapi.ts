@@ -1,0 +1,20 @@
+import { mkdirSync, writeFileSync } from 'node:fs'
+import { dirname } from 'node:path'
+import Fastify from 'fastify'
+import { app, serverOptions } from '../app.ts'
+import { readConfig } from '../config.ts'
+
+const [path] = process.argv.slice(2)
+if (path === undefined || path === '--help') {
+  console.log('node src/cli/openapi.ts FILE: writes the OpenAPI document of the service to FILE.')
+} else {
+  // No key server listens there, and none is needed.
+  const endpoint = 'http://127.0.0.1:9'
+  const config = readConfig({ AWS_USER_POOLS_ID: 'eu-west-1_None', AWS_APP_CLIENT_ID: 'none', AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpoint, DATABASE_URL: 'sqlite::memory:', LOG_LEVEL: 'silent' })
+  const server = Fastify(serverOptions(config))
+  await server.register(app, config)
+  await server.ready()
+  mkdirSync(dirname(path), { recursive: true })
+  writeFileSync(path, JSON.stringify(server.swagger(), null, 2))
+  await server.close()
+}

@@ -1,0 +1,47 @@
+import { hash } from 'node:crypto'
+import { Readable } from 'node:stream'
+import { Type } from '@sinclair/typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+
+export const IfMatchSchema = Type.Object({
+  'if-match': Type.Optional(Type.String({ maxLength: 1000, description: 'Only where the representation still has this entity tag.' }))
+})
+
+/** A strong entity tag (RFC 9110 8.8.3) of all that a representation says. */
+export function entityTag (...parts: string[]): string {
+  return `"${hash('sha256', parts.join('\n'), 'base64url').slice(0, 27)}"`
+}
+
+/** Whether an `If-Match` forbids to change the representation in hand (RFC 9110 13.1.1: the comparison is strong). */
+export function isStale (ifMatch: string | undefined, tag: string): boolean {
+  return ifMatch !== undefined && !names(ifMatch, tag)
+}
+
+/**
+ * An `onSend` hook: what is read gets an `ETag`, the handler's or one of its bytes, and who has it already gets 304.
+ * Everything may be kept by the client alone, and asked for again each time.
+ */
+export async function sendConditionally (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+  if ((request.method !== 'GET' && request.method !== 'HEAD') || reply.statusCode !== 200 || typeof payload !== 'string') return payload
+  const tag = String(reply.getHeader('etag') ?? entityTag(payload, String(reply.getHeader('link'))))
+  reply.header('etag', tag).header('cache-control', 'private, no-cache').header('vary', varyBy(reply, 'Authorization'))
+  if (!isNotModified(request.headers['if-none-match'], tag)) return payload
+  reply.code(304).removeHeader('content-type').removeHeader('content-length')
+  // Fastify's own HEAD routes count the bytes of every payload that is no stream, and fail on null.
+  return request.method === 'HEAD' ? Readable.from([]) : null
+}
+
+// RFC 9110 13.1.2: this comparison is weak.
+function isNotModified (ifNoneMatch: string | undefined, tag: string): boolean {
+  return ifNoneMatch !== undefined && names(ifNoneMatch.replaceAll('W/"', '"'), tag)
+}
+
+// A tag may hold a comma; none of ours does.
+function names (header: string, tag: string): boolean {
+  return header.trim() === '*' || header.split(',').some(item => item.trim() === tag)
+}
+
+function varyBy (reply: FastifyReply, field: string): string {
+  const others = reply.getHeader('vary')
+  return others === undefined ? field : `${others}, ${field}`
+}
