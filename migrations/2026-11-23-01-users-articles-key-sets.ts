@@ -3,6 +3,7 @@ import { PostgresAdapter, type CreateTableBuilder, type Kysely } from 'kysely'
 export async function up (db: Kysely<any>): Promise<void> {
   await withId(db, 'users')
     .addColumn('username', 'text', column => column.notNull().unique())
+    .addColumn('username_key', 'text', column => column.notNull())
     .addColumn('email', 'text')
     .addColumn('email_key', 'text', column => column.unique())
     .addColumn('issuer', 'text')

@@ -1,13 +1,18 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import { authenticationProblem, defaultRealm } from '../src/cognito/challenge.ts'
 import type { Provisioning } from '../src/config.ts'
-import { findOrBindUser } from '../src/users/bind.ts'
-import type { User } from '../src/users/queries.ts'
+import { findSignOut } from '../src/sign-outs/queries.ts'
+import { refuseSignedOut } from '../src/sign-outs/sign-out.ts'
+import { findAccount, refuseDisabled } from '../src/users/account.ts'
+import { findUserByIdentity, type User } from '../src/users/queries.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** An `onRequest` hook, after `authenticate`: the local user of the verified one, or 403. */
+    /** An `onRequest` hook, after `authenticate`: the local user of the verified one, or 401 where it has signed out, or 403. */
     loadAccount (request: FastifyRequest): Promise<void>
+    /** An `onRequest` hook, after `requireGroup`: an administrator needs no local user, but one that is barred bars. */
+    refuseBarred (request: FastifyRequest): Promise<void>
   }
   interface FastifyRequest {
     [account]: User | null
@@ -22,7 +27,7 @@ interface AccountOptions {
 
 const account = Symbol('local user')
 
-/** Decorates requests with the local user that the verified one is bound to. */
+/** Decorates requests with the local user that the verified one is bound to, as the database has it at that moment. */
 const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provisioning }) => {
   fastify.decorateRequest(account, null)
   fastify.decorateRequest('account', {
@@ -31,9 +36,25 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
       return this[account]
     }
   })
+
   fastify.decorate('loadAccount', async request => {
-    request[account] = await findOrBindUser(fastify.db, request.user, provisioning)
+    await refuseEndedSession(request)
+    request[account] = await findAccount(fastify.db, request.user, provisioning)
   })
+
+  fastify.decorate('refuseBarred', async request => {
+    await refuseEndedSession(request)
+    refuseDisabled(await findUserByIdentity(fastify.db, request.user.issuer, request.user.subject))
+  })
+
+  async function refuseEndedSession ({ user }: FastifyRequest): Promise<void> {
+    const signOut = await findSignOut(fastify.db, user)
+    try {
+      refuseSignedOut(signOut, user)
+    } catch (error) {
+      throw authenticationProblem(error, defaultRealm)
+    }
+  }
 }
 
 export default fp(accounts, { name: 'account', dependencies: ['cognito-auth', 'database'] })

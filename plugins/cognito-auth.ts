@@ -2,11 +2,12 @@ import jwt from '@fastify/jwt'
 import type { FastifyBaseLogger, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { readBearer } from '../src/cognito/bearer.ts'
+import { authenticationProblem, defaultRealm, noToken } from '../src/cognito/challenge.ts'
 import { checkClaims } from '../src/cognito/claims.ts'
 import { fetchKeySet } from '../src/cognito/fetch-key-set.ts'
 import { listIssuers } from '../src/cognito/issuers.ts'
 import type { SigningKey } from '../src/cognito/key-set.ts'
-import { KeysUnavailableError, KeyStore, UnknownKeyError, type KeyStoreEvent } from '../src/cognito/key-store.ts'
+import { KeyStore, type KeyStoreEvent } from '../src/cognito/key-store.ts'
 import { TokenRefusal } from '../src/cognito/refusal.ts'
 import { TokenCache } from '../src/cognito/token-cache.ts'
 import { readToken } from '../src/cognito/token.ts'
@@ -70,11 +71,12 @@ const identity = Symbol('verified user')
 
 /** Decorates requests with the user that a verified Cognito token names. */
 export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastify, options) => {
-  const realm = options.realm ?? 'articles'
+  const realm = options.realm ?? defaultRealm
   const rules = { clientIds: new Set(options.clientIds), tokenUse: new Set<TokenUse>(options.tokenUse ?? ['id', 'access']) }
   const tokens = new TokenCache(options.tokenCacheSize ?? 10_000)
+  const issuers = new Map(listIssuers(options).map(issuer => [issuer.name, issuer]))
   const keyStore = new KeyStore({
-    issuers: listIssuers(options),
+    issuers: [...issuers.values()],
     fetch: fetchKeySet,
     maxAge: options.jwksMaxAge ?? 3600,
     allowDevelopmentKeys: options.allowDevelopmentKeys ?? process.env.NODE_ENV !== 'production',
@@ -125,7 +127,7 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
       if (token === undefined) throw noToken(realm)
       request[identity] = tokens.get(token) ?? await verify(request, token)
     } catch (error) {
-      const problem = asProblem(error, realm)
+      const problem = authenticationProblem(error, realm)
       reply.headers(problem.headers)
       throw problem
     }
@@ -133,11 +135,12 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
 
   async function verify (request: FastifyRequest, token: string): Promise<VerifiedUser> {
     const { kid, issuer } = readToken(token)
-    if (!keyStore.trusts(issuer)) throw new TokenRefusal('issuer', 'The token is from another issuer')
+    const trusted = issuers.get(issuer)
+    if (trusted === undefined) throw new TokenRefusal('issuer', 'The token is from another issuer')
     const key = await keyStore.find(issuer, kid)
     request[attempt] = { token, key }
     const claims = checkClaims(await verifySignature(request), rules, Date.now())
-    const user = verifiedUser(claims)
+    const user = verifiedUser(claims, trusted)
     tokens.set(token, user, key)
     return user
   }
@@ -149,31 +152,6 @@ async function verifySignature (request: FastifyRequest): Promise<Record<string,
   } catch (cause) {
     throw new TokenRefusal('signature', 'The signature does not verify', { cause })
   }
-}
-
-function noToken (realm: string): Problem {
-  return new Problem('no_auth_token', 'Send an Authorization header: Bearer, a space, and an id or access token.', {
-    headers: { 'www-authenticate': `Bearer realm="${realm}"` }
-  })
-}
-
-/** Statuses and challenges as RFC 6750 3.1 has them. */
-function asProblem (error: unknown, realm: string): Problem {
-  if (error instanceof Problem) return error
-  if (error instanceof KeysUnavailableError) {
-    return new Problem('identity_provider_unavailable', 'The keys that would verify the token could not be fetched.', {
-      headers: { 'retry-after': `${error.retryAfter}` },
-      cause: error
-    })
-  }
-  if (error instanceof UnknownKeyError) {
-    return asProblem(new TokenRefusal('unknown_key', 'The user pool has no such signing key', { cause: error }), realm)
-  }
-  if (!(error instanceof TokenRefusal)) throw error
-  return new Problem(error.reason === 'expired' ? 'expired_auth_token' : 'invalid_auth_token', `${error.message}.`, {
-    headers: { 'www-authenticate': `Bearer realm="${realm}", error="invalid_token", error_description="${error.message}"` },
-    cause: error
-  })
 }
 
 function logKeyStoreEvent (log: FastifyBaseLogger, event: KeyStoreEvent): void {

@@ -19,12 +19,15 @@ const openapi: FastifyPluginAsync = async fastify => {
       servers: [server],
       tags: [
         { name: 'articles', description: 'Articles, and who wrote them' },
+        { name: 'admin', description: 'Users, for members of the admin group' },
+        { name: 'cognito', description: 'For Cognito itself' },
         { name: 'me', description: 'The user whose token it is' },
         { name: 'health', description: 'For whoever runs the service' }
       ],
       components: {
         securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "An id token or an access token of the user pool's (RFC6750), verified by the practices of RFC8725." }
+          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "An id token or an access token of the user pool's (RFC6750), verified by the practices of RFC8725." },
+          webhook: { type: 'apiKey', in: 'header', name: 'webhook-signature', description: 'A Standard Webhook signature: https://www.standardwebhooks.com' }
         }
       },
       security: [{ bearer: [] }]

@@ -1,10 +1,30 @@
-/**
- * The `Link` header (RFC 8288) of a page that is not the last: the same address, after the last id of this page.
- * @param url the address of this page, as it was asked for
- */
-export function nextLink (url: string, lastId: number): string {
-  const [path = '', query] = url.split('?', 2)
-  const parameters = new URLSearchParams(query)
+import { Type } from '@sinclair/typebox'
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import type { Page } from './database/slices.ts'
+
+/** What every list can be asked for. */
+export const pagingProperties = {
+  limit: Type.Integer({ minimum: 1, maximum: 100, default: 50, format: 'int32', description: 'The most members of the answer.' }),
+  after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', description: 'The id after which the page begins, in its order.' }))
+}
+
+export const orderProperty = Type.Unsafe<'asc' | 'desc'>({ type: 'string', enum: ['asc', 'desc'], default: 'asc', description: 'By id: the oldest or the newest first.' })
+
+export const searchProperty = Type.Optional(Type.String({
+  maxLength: 50,
+  pattern: '^[^\\u0000\\uD800-\\uDFFF]*$',
+  description: 'at most 50 characters, in any case, without NUL or lone surrogates. A page of a search may be short, or empty, while there is more: follow its Link'
+}))
+
+/** The body of a page, with the `Link` header (RFC 8288) that leads to the next, while there is one. */
+export function sendPage<Row> (request: FastifyRequest, reply: FastifyReply, { rows, next }: Page<Row>): Row[] {
+  if (next !== undefined) reply.header('link', nextLink(request.url, next))
+  return rows
+}
+
+function nextLink (url: string, lastId: number): string {
+  const [path = '', ...query] = url.split('?')
+  const parameters = new URLSearchParams(query.join('?'))
   parameters.set('after', `${lastId}`)
   return `<${path}?${parameters}>; rel="next"`
 }

@@ -5,6 +5,9 @@ import { readConfig } from '../src/config.ts'
 import { documentChecker } from './documented.ts'
 import { UserPool } from './user-pool.ts'
 
+// Nobody's credentials, and no look for them beyond this machine: the AWS SDK would ask the network.
+process.env.AWS_EC2_METADATA_DISABLED = 'true'
+
 export interface TestApp {
   app: FastifyInstance
   pool: UserPool

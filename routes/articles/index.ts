@@ -6,7 +6,7 @@ import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle 
 import { ArticleListQuerySchema, ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema } from '../../src/articles/schemas.ts'
 import { IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
-import { nextLink } from '../../src/paging.ts'
+import { sendPage } from '../../src/paging.ts'
 import { Problem } from '../../src/problems.ts'
 import { json, nothing, problems } from '../../src/responses.ts'
 
@@ -32,9 +32,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       }
     }
   }, async (request, reply) => {
-    const { articles, next } = await listArticles(fastify.db, request.query)
-    if (next !== undefined) reply.header('link', nextLink(request.url, next))
-    return articles
+    return sendPage(request, reply, await listArticles(fastify.db, request.query))
   })
 
   fastify.post('/', {

@@ -1,5 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { json, problems } from '../../src/responses.ts'
+import { json, nothing, problems } from '../../src/responses.ts'
+import { signOut } from '../../src/sign-outs/sign-out.ts'
 import { MeSchema } from '../../src/users/schemas.ts'
 
 const me: FastifyPluginAsyncTypebox = async fastify => {
@@ -11,11 +12,24 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'getMe',
       summary: 'Who am I',
       tags: ['me'],
-      response: { 200: json(MeSchema, 'The verified user.'), ...problems(401, 403) }
+      response: { 200: json(MeSchema, 'The verified user.', 'Cache-Control'), ...problems(401, 403) }
     }
-  }, async ({ account, user }) => {
+  }, async ({ account, user }, reply) => {
     const { id, username, email } = account
-    return { id, username, email, sub: user.subject, groups: [...user.groups] }
+    return reply.header('cache-control', 'private, no-store').send({ id, username, email, sub: user.subject, groups: [...user.groups] })
+  })
+
+  fastify.post('/sign-out', {
+    schema: {
+      operationId: 'signOut',
+      summary: 'End all of my sessions',
+      description: 'Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second.',
+      tags: ['me'],
+      response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 413, 415) }
+    }
+  }, async ({ account, user }, reply) => {
+    await signOut(fastify.db, account.username, account, user.originJti, fastify.endSessions)
+    return reply.code(204).send(null)
   })
 }
 

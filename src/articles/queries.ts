@@ -1,13 +1,8 @@
 import { sql, type SelectQueryBuilder } from 'kysely'
+import { containing, pageOf, searchInSlices, type Page } from '../database/slices.ts'
 import type { Database, Tables } from '../database/tables.ts'
 import type { User } from '../users/queries.ts'
 import type { Article, ArticleListQuery } from './schemas.ts'
-
-/** Part of a list. `next` is the id after which it goes on, undefined at its end. */
-export interface ArticlePage {
-  articles: Article[]
-  next: number | undefined
-}
 
 /** An article with what is needed to change it: who may, and since when nobody else has. */
 export interface StoredArticle extends Article {
@@ -15,49 +10,24 @@ export interface StoredArticle extends Article {
   version: number
 }
 
-/** A page of articles by id. */
-export async function listArticles (db: Database, query: ArticleListQuery): Promise<ArticlePage> {
-  const { limit, q = '' } = query
-  if (q !== '') return searchArticles(db, query, q)
-  const found = await selectArticles(db.selectFrom('articles').$call(pageAfter(query))).limit(limit + 1).execute()
-  const articles = found.slice(0, limit)
-  return { articles, next: found.length > limit ? articles.at(-1)?.id : undefined }
-}
+/** A page of the articles, by id; with `q`, of those whose name contains it, in any case. */
+export async function listArticles (db: Database, { limit, after, order, q = '' }: ArticleListQuery): Promise<Page<Article>> {
+  const past = order === 'asc' ? '>' : '<'
+  const upTo = order === 'asc' ? '<=' : '>='
+  const articlesAfter = (id: number | undefined) => db.selectFrom('articles')
+    .$if(id !== undefined, query => query.where('articles.id', past, id ?? 0))
+    .orderBy('articles.id', order)
 
-// No index finds a part of a name, and the databases share none that would. So a search looks at no more than so many
-// articles a request, in slices so short that other requests go on between them; what is left is the next page's.
-const searchSlice = 10_000
-const searchSlices = 5
-
-/** A page of the articles whose name contains `q`, in any case; shorter than `limit` where the search took its share. */
-async function searchArticles (db: Database, query: ArticleListQuery, q: string): Promise<ArticlePage> {
-  const { limit, order } = query
-  const pattern = `%${q.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
-  const articles: Article[] = []
-  let { after } = query
-  for (let slice = 0; slice < searchSlices; slice++) {
-    const end = await findSliceEnd(db, { ...query, after })
-    const found = await selectArticles(db.selectFrom('articles').$call(pageAfter({ after, order })))
-      .$if(end !== undefined, select => select.where('articles.id', order === 'asc' ? '<=' : '>=', end ?? 0))
-      .where(sql<boolean>`articles.name_key like ${pattern} escape '\\'`)
-      .limit(limit + 1 - articles.length)
-      .execute()
-    articles.push(...found)
-    if (articles.length > limit) {
-      articles.length = limit
-      return { articles, next: articles.at(-1)?.id }
-    }
-    if (end === undefined) return { articles, next: undefined }
-    after = end
-  }
-  return { articles, next: after }
-}
-
-/** The id of the last article of the slice, undefined where it reaches the list's end. */
-async function findSliceEnd (db: Database, { after, order }: ArticleListQuery): Promise<number | undefined> {
-  const row = await db.selectFrom('articles').select('articles.id').$call(pageAfter({ after, order }))
-    .offset(searchSlice - 1).limit(1).executeTakeFirst()
-  return row?.id
+  if (q === '') return pageOf(await selectArticles(articlesAfter(after)).limit(limit + 1).execute(), limit)
+  return searchInSlices({
+    limit,
+    after,
+    find: async range => selectArticles(articlesAfter(range.after))
+      .$if(range.end !== undefined, query => query.where('articles.id', upTo, range.end ?? 0))
+      .where(sql<boolean>`articles.name_key like ${containing(q)} escape '\\'`)
+      .limit(range.limit).execute(),
+    findEnd: async (id, count) => (await articlesAfter(id).select('articles.id').offset(count - 1).limit(1).executeTakeFirst())?.id
+  })
 }
 
 export async function findArticle (db: Database, id: number): Promise<StoredArticle | undefined> {
@@ -93,16 +63,8 @@ export async function deleteArticle (db: Database, { id, version }: StoredArticl
   return row !== undefined
 }
 
-type FromArticles<Row> = SelectQueryBuilder<Tables, 'articles', Row>
-
-function selectArticles<Row> (query: FromArticles<Row>) {
+function selectArticles (query: SelectQueryBuilder<Tables, 'articles', object>) {
   return query
     .leftJoin('users', 'users.id', 'articles.author_id')
     .select(['articles.id', 'articles.name', 'users.username as author', 'articles.created_at as createdAt', 'articles.updated_at as updatedAt'])
-}
-
-function pageAfter ({ after, order }: Pick<ArticleListQuery, 'after' | 'order'>) {
-  return <Row>(query: FromArticles<Row>) => query
-    .$if(after !== undefined, select => select.where('articles.id', order === 'asc' ? '>' : '<', after ?? 0))
-    .orderBy('articles.id', order)
 }

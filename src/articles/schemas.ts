@@ -1,5 +1,6 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { entityTag } from '../conditional.ts'
+import { orderProperty, pagingProperties, searchProperty } from '../paging.ts'
 
 const id = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] }
 
@@ -28,16 +29,7 @@ export const NewArticleSchema = Type.Object({
 
 export const ArticleParamsSchema = Type.Object({ id: Type.Integer(id) })
 
-export const ArticleListQuerySchema = Type.Object({
-  limit: Type.Integer({ minimum: 1, maximum: 100, default: 50, format: 'int32', description: 'The most articles in the answer.' }),
-  after: Type.Optional(Type.Integer({ minimum: 0, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', description: 'The id after which the page begins, in its order.' })),
-  order: Type.Unsafe<'asc' | 'desc'>({ type: 'string', enum: ['asc', 'desc'], default: 'asc', description: 'By id: the oldest or the newest first.' }),
-  q: Type.Optional(Type.String({
-    maxLength: 50,
-    pattern: '^[^\\u0000\\uD800-\\uDFFF]*$',
-    description: 'at most 50 characters, without NUL or lone surrogates, that the name contains in any case. A page of a search may be short, or empty, while there is more: follow its Link'
-  }))
-})
+export const ArticleListQuerySchema = Type.Object({ ...pagingProperties, order: orderProperty, q: searchProperty })
 
 export type ArticleListQuery = Static<typeof ArticleListQuerySchema>
 

@@ -10,7 +10,7 @@ if (path === undefined || path === '--help') {
 } else {
   // No key server listens there, and none is needed.
   const endpoint = 'http://127.0.0.1:9'
-  const config = readConfig({ AWS_USER_POOLS_ID: 'eu-west-1_None', AWS_APP_CLIENT_ID: 'none', AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpoint, DATABASE_URL: 'sqlite::memory:', LOG_LEVEL: 'silent' })
+  const config = readConfig({ AWS_USER_POOLS_ID: 'eu-west-1_None', AWS_APP_CLIENT_ID: 'none', AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: endpoint, DATABASE_URL: 'sqlite::memory:', LOG_LEVEL: 'silent', POST_CONFIRMATION_SECRET: `whsec_${'A'.repeat(32)}` })
   const server = Fastify(serverOptions(config))
   await server.register(app, config)
   await server.ready()

@@ -4,6 +4,92 @@
  */
 
 export interface paths {
+    "/admin/audit": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Who did what to which user
+         * @description The newest first.
+         */
+        get: operations["listAudit"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List users */
+        get: operations["listUsers"];
+        put?: never;
+        /**
+         * Add a user
+         * @description The user is bound to the first id token that comes with this e-mail address, verified.
+         */
+        post: operations["addUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/admin/users/{id}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Read a user */
+        get: operations["getUser"];
+        put?: never;
+        post?: never;
+        /**
+         * Remove a user
+         * @description The articles of the user stay, without an author. Where users are provisioned automatically, disable a user who is not to come back.
+         */
+        delete: operations["removeUser"];
+        options?: never;
+        head?: never;
+        /**
+         * Change, disable or enable a user
+         * @description Disabling takes effect on the next request of the user.
+         */
+        patch: operations["changeUser"];
+        trace?: never;
+    };
+    "/admin/users/{id}/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End all sessions of a user
+         * @description Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second.
+         */
+        post: operations["signOutUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/articles": {
         parameters: {
             query?: never;
@@ -45,6 +131,26 @@ export interface paths {
          * @description For its author, and for administrators.
          */
         patch: operations["changeArticle"];
+        trace?: never;
+    };
+    "/cognito/post-confirmation": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take note of a user who has signed up
+         * @description The event of Cognito's Post-Confirmation trigger, signed as a Standard Webhook.
+         */
+        post: operations["confirmUser"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
         trace?: never;
     };
     "/health/live": {
@@ -101,34 +207,71 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/me/sign-out": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End all of my sessions
+         * @description Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second.
+         */
+        post: operations["signOut"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
 }
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
-        /** Article */
-        Article: {
+        /** AuditEntry */
+        AuditEntry: {
             /**
              * Format: int64
              * @example 1
              */
             id: number;
-            /** @example On bread */
-            name: string;
             /**
-             * @description The author's username, or null where the user is gone.
+             * Format: date-time
+             * @example 2026-11-23T10:00:00.000Z
+             */
+            at: string;
+            /**
+             * @description Who did it: a username, or the part of the service that did.
+             * @example root
+             */
+            actor: string;
+            /**
+             * @description What was done: created, bound, changed, disabled, enabled, deleted or signed_out.
+             * @example disabled
+             */
+            action: string;
+            /**
+             * Format: int64
+             * @example 1
+             */
+            userId: number;
+            /**
+             * @description The user it was done to, as the user was called then.
              * @example alice
              */
-            author: string | null;
+            username: string;
             /**
-             * Format: date-time
-             * @example 2026-11-23T10:00:00.000Z
+             * @description What was changed, and to what.
+             * @example {
+             *       "email": "alice@example.com"
+             *     }
              */
-            createdAt: string;
-            /**
-             * Format: date-time
-             * @example 2026-11-23T10:00:00.000Z
-             */
-            updatedAt: string;
+            changes: {
+                [key: string]: string | null;
+            };
         };
         /**
          * Problem
@@ -165,6 +308,91 @@ export interface components {
                 message: string;
             }[];
         };
+        /** User */
+        User: {
+            /**
+             * Format: int64
+             * @example 1
+             */
+            id: number;
+            /** @example alice */
+            username: string;
+            /** @example alice@example.com */
+            email: string | null;
+            disabled: boolean;
+            /**
+             * @description The issuer of the tokens of the user, null until the user is bound.
+             * @example https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz
+             */
+            issuer: string | null;
+            /**
+             * @description The subject of the tokens of the user, null until the user is bound.
+             * @example c4a5d0d2-0001-4000-8000-000000000001
+             */
+            sub: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T10:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T10:00:00.000Z
+             */
+            updatedAt: string;
+        };
+        /** NewUser */
+        NewUser: {
+            /**
+             * @description 1 to 128 letters, marks, symbols, digits or punctuation, without white space
+             * @example alice
+             */
+            username: string;
+            /**
+             * @description an e-mail address of at most 254 characters
+             * @example alice@example.com
+             */
+            email: string;
+        };
+        /** UserChanges */
+        UserChanges: {
+            /**
+             * @description 1 to 128 letters, marks, symbols, digits or punctuation, without white space
+             * @example alice
+             */
+            username?: string;
+            /**
+             * @description an e-mail address of at most 254 characters
+             * @example alice@example.com
+             */
+            email?: string;
+            disabled?: boolean;
+        };
+        /** Article */
+        Article: {
+            /**
+             * Format: int64
+             * @example 1
+             */
+            id: number;
+            /** @example On bread */
+            name: string;
+            /**
+             * @description The author's username, or null where the user is gone.
+             * @example alice
+             */
+            author: string | null;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T10:00:00.000Z
+             */
+            createdAt: string;
+            /**
+             * Format: date-time
+             * @example 2026-11-23T10:00:00.000Z
+             */
+            updatedAt: string;
+        };
         /** NewArticle */
         NewArticle: {
             /**
@@ -172,6 +400,40 @@ export interface components {
              * @example On bread
              */
             name: string;
+        };
+        /** PostConfirmationEvent */
+        PostConfirmationEvent: {
+            /** @enum {string} */
+            triggerSource: "PostConfirmation_ConfirmSignUp" | "PostConfirmation_ConfirmForgotPassword";
+            /**
+             * @description text without NUL or lone surrogates
+             * @example eu-west-1_AbC123xyz
+             */
+            userPoolId: string;
+            /**
+             * @description text without NUL or lone surrogates
+             * @example alice
+             */
+            userName: string;
+            request: {
+                userAttributes: {
+                    /**
+                     * @description text without NUL or lone surrogates
+                     * @example c4a5d0d2-0001-4000-8000-000000000001
+                     */
+                    sub: string;
+                    /**
+                     * @description text without NUL or lone surrogates
+                     * @example alice@example.com
+                     */
+                    email?: string;
+                    /**
+                     * @description Cognito sends the text "true" where it is.
+                     * @example true
+                     */
+                    email_verified?: string | boolean;
+                };
+            };
         };
         /** Health */
         Health: {
@@ -208,16 +470,1150 @@ export interface components {
 }
 export type $defs = Record<string, never>;
 export interface operations {
-    listArticles: {
+    listAudit: {
         parameters: {
             query: {
-                /** @description The most articles in the answer. */
+                /** @description The most members of the answer. */
+                limit: number;
+                /** @description The id after which the page begins, in its order. */
+                after?: number;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of the audit trail. */
+            200: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    Link?: string;
+                    /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
+                    ETag?: string;
+                    /** @description Kept by the client alone, and asked for again each time. */
+                    "Cache-Control"?: string;
+                    /** @description The answer depends on who asks. */
+                    Vary?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntry"][];
+                };
+            };
+            /** @description The client has this page already. */
+            304: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    Link?: string;
+                    /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
+                    ETag?: string;
+                    /** @description Kept by the client alone, and asked for again each time. */
+                    "Cache-Control"?: string;
+                    /** @description The answer depends on who asks. */
+                    Vary?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            401: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            403: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests: `rate_limited`. */
+            429: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            500: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            503: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listUsers: {
+        parameters: {
+            query: {
+                /** @description The most members of the answer. */
                 limit: number;
                 /** @description The id after which the page begins, in its order. */
                 after?: number;
                 /** @description By id: the oldest or the newest first. */
                 order: "asc" | "desc";
-                /** @description at most 50 characters, without NUL or lone surrogates, that the name contains in any case. A page of a search may be short, or empty, while there is more: follow its Link */
+                /** @description at most 50 characters, in any case, without NUL or lone surrogates. A page of a search may be short, or empty, while there is more: follow its Link */
+                q?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description A page of users. */
+            200: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    Link?: string;
+                    /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
+                    ETag?: string;
+                    /** @description Kept by the client alone, and asked for again each time. */
+                    "Cache-Control"?: string;
+                    /** @description The answer depends on who asks. */
+                    Vary?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"][];
+                };
+            };
+            /** @description The client has this page already. */
+            304: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    Link?: string;
+                    /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
+                    ETag?: string;
+                    /** @description Kept by the client alone, and asked for again each time. */
+                    "Cache-Control"?: string;
+                    /** @description The answer depends on who asks. */
+                    Vary?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            401: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            403: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests: `rate_limited`. */
+            429: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            500: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            503: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    addUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["NewUser"];
+            };
+        };
+        responses: {
+            /** @description The user. */
+            201: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Where the new resource is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            401: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            403: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something else has the name already: `conflict`. */
+            409: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large: `payload_too_large`. */
+            413: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            415: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests: `rate_limited`. */
+            429: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            500: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            503: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    getUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 1 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
+                    ETag?: string;
+                    /** @description Kept by the client alone, and asked for again each time. */
+                    "Cache-Control"?: string;
+                    /** @description The answer depends on who asks. */
+                    Vary?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description The client has it already. */
+            304: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
+                    ETag?: string;
+                    /** @description Kept by the client alone, and asked for again each time. */
+                    "Cache-Control"?: string;
+                    /** @description The answer depends on who asks. */
+                    Vary?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            401: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            403: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing: `not_found`. */
+            404: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests: `rate_limited`. */
+            429: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            500: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            503: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    removeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 1 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The user is gone. */
+            204: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            401: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            403: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing: `not_found`. */
+            404: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests: `rate_limited`. */
+            429: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            500: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            503: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    changeUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 1 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["UserChanges"];
+            };
+        };
+        responses: {
+            /** @description The user. */
+            200: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            401: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            403: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing: `not_found`. */
+            404: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something else has the name already: `conflict`. */
+            409: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large: `payload_too_large`. */
+            413: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            415: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests: `rate_limited`. */
+            429: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            500: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            503: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signOutUser: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @example 1 */
+                id: number;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are over. */
+            204: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            401: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            403: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description There is no such thing: `not_found`. */
+            404: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large: `payload_too_large`. */
+            413: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            415: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests: `rate_limited`. */
+            429: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            500: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            503: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listArticles: {
+        parameters: {
+            query: {
+                /** @description The most members of the answer. */
+                limit: number;
+                /** @description The id after which the page begins, in its order. */
+                after?: number;
+                /** @description By id: the oldest or the newest first. */
+                order: "asc" | "desc";
+                /** @description at most 50 characters, in any case, without NUL or lone surrogates. A page of a search may be short, or empty, while there is more: follow its Link */
                 q?: string;
             };
             header?: never;
@@ -1049,6 +2445,182 @@ export interface operations {
             };
         };
     };
+    confirmUser: {
+        parameters: {
+            query?: never;
+            header?: {
+                "webhook-id"?: string;
+                "webhook-timestamp"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PostConfirmationEvent"];
+            };
+        };
+        responses: {
+            /** @description The user is known already. */
+            200: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description The user has been added, or bound. */
+            201: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Where the new resource is. */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["User"];
+                };
+            };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            401: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something else has the name already: `conflict`. */
+            409: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large: `payload_too_large`. */
+            413: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            415: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests: `rate_limited`. */
+            429: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            500: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            503: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getLiveness: {
         parameters: {
             query?: never;
@@ -1217,6 +2789,8 @@ export interface operations {
                     "RateLimit-Policy"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description Kept by the client alone, and asked for again each time. */
+                    "Cache-Control"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1242,6 +2816,156 @@ export interface operations {
             };
             /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Too many requests: `rate_limited`. */
+            429: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            500: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            503: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description Seconds after which to try again. */
+                    "Retry-After"?: number;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    signOut: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description They are over. */
+            204: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            401: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    "WWW-Authenticate"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            403: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large: `payload_too_large`. */
+            413: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            415: {
                 headers: {
                     /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;

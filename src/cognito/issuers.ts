@@ -3,6 +3,8 @@ export interface Issuer {
   /** The exact `iss` of its tokens. */
   name: string
   userPoolId: string
+  /** The issuer under whose name the pool's users are known, whichever of its issuers a token names. */
+  original: string
   jwksUri: string
   /** An issuer that most pools do not have: its silence is no fault. */
   optional: boolean
@@ -27,6 +29,7 @@ export function listIssuers ({ userPoolIds, endpoint, jwksUri }: IssuerOptions):
     return names.map((name, index) => ({
       name,
       userPoolId,
+      original: names[0] ?? name,
       jwksUri: (jwksUri ?? `${name}/.well-known/jwks.json`).replaceAll('{pool}', userPoolId),
       optional: index > 0
     }))

@@ -75,10 +75,6 @@ export class KeyStore {
     for (const keeper of this.#keepers.values()) keeper.start()
   }
 
-  trusts (issuer: string): boolean {
-    return this.#keepers.has(issuer)
-  }
-
   /**
    * The key of a trusted issuer; at once where it is in hand.
    * @throws {UnknownKeyError | KeysUnavailableError} as a rejection

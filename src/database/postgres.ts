@@ -26,3 +26,13 @@ export function isPostgresUnavailable (error: unknown): boolean {
   if (error instanceof pg.DatabaseError) return /^(08|53|57|58|40|25006|XX|F0)/.test(error.code ?? '')
   return 'code' in error ? /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET)/.test(String(error.code)) : /timeout|terminated|Connection/i.test(error.message)
 }
+
+/** Whether a row would repeat what has to be unique. */
+export function isPostgresConflict (error: unknown): boolean {
+  return error instanceof pg.DatabaseError && error.code === '23505'
+}
+
+/** Serialisation failures and deadlocks, which distributed engines report in the normal course of things. */
+export function isPostgresSerializationFailure (error: unknown): boolean {
+  return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01')
+}

@@ -18,6 +18,11 @@ export function isSqliteUnavailable (error: unknown): boolean {
     /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM|PROTOCOL)/.test(error.code)
 }
 
+/** Whether a row would repeat what has to be unique. */
+export function isSqliteConflict (error: unknown): boolean {
+  return error instanceof BetterSqlite3.SqliteError && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(error.code)
+}
+
 function openFile (path: string): SqliteDatabase {
   if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
   const file = new BetterSqlite3(path, { timeout: lockTimeout })

@@ -4,8 +4,11 @@ import type { Generated, Kysely } from 'kysely'
 export interface Tables {
   users: UsersTable
   articles: ArticlesTable
+  audit: AuditTable
   idempotency_keys: IdempotencyKeysTable
   key_sets: KeySetsTable
+  sign_outs: SignOutsTable
+  sync_runs: SyncRunsTable
 }
 
 export type Database = Kysely<Tables>
@@ -13,6 +16,8 @@ export type Database = Kysely<Tables>
 export interface UsersTable {
   id: Generated<number>
   username: string
+  /** The username in lower case, in which it is searched. */
+  username_key: string
   email: string | null
   /** The e-mail in lower case, by which it is compared. */
   email_key: string | null
@@ -23,6 +28,8 @@ export interface UsersTable {
   disabled: Generated<number>
   created_at: string
   updated_at: string
+  /** When a run of `users sync` last saw the user in its pool. */
+  seen_at: string | null
 }
 
 export interface ArticlesTable {
@@ -54,4 +61,36 @@ export interface KeySetsTable {
   jwks: string
   /** Milliseconds since the epoch. */
   fetched_at: number
+}
+
+/** Sessions that were ended before their tokens expire. */
+export interface SignOutsTable {
+  issuer: string
+  subject: string
+  /** Sessions begun up to this second are over; seconds since the epoch. */
+  at: number
+  /** A session that is over whenever it began. */
+  origin_jti: string | null
+  /** When the last token of such a session has expired. */
+  expires_at: string
+}
+
+/** Who did what to which user, kept also when the user is gone. */
+export interface AuditTable {
+  id: Generated<number>
+  at: string
+  actor: string
+  action: string
+  user_id: number
+  username: string
+  /** What was changed and to what, in JSON. */
+  changes: string
+}
+
+/** A run of `users sync` that is under way, or was interrupted. */
+export interface SyncRunsTable {
+  user_pool_id: string
+  started_at: string
+  /** Cognito's pagination token; null before the first page. */
+  next_page: string | null
 }

@@ -1,6 +1,7 @@
 import { hash } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
 import type { Database } from '../database/tables.ts'
+import { inTransaction } from '../database/transaction.ts'
 import { Problem } from '../problems.ts'
 import { deleteExpiredKey, findAnswer, insertKey, updateAnswer, type IdempotencyKey } from './queries.ts'
 
@@ -23,7 +24,7 @@ const lifetime = 24 * 3_600_000
  */
 export async function once<Answer> (db: Database, key: IdempotencyKey, body: unknown, work: (db: Database) => Promise<Answer>): Promise<Answer> {
   const fingerprint = hash('sha256', JSON.stringify(body), 'base64url')
-  return db.transaction().execute(async transaction => {
+  return inTransaction(db, async transaction => {
     const now = Date.now()
     await deleteExpiredKey(transaction, key, new Date(now).toISOString())
     if (await insertKey(transaction, key, fingerprint, new Date(now + lifetime).toISOString())) {

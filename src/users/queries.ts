@@ -1,21 +1,54 @@
-import type { Selectable } from 'kysely'
+import { sql, type Selectable } from 'kysely'
+import { containing, pageOf, searchInSlices, type Page } from '../database/slices.ts'
 import type { Database, UsersTable } from '../database/tables.ts'
+import type { UserListQuery } from './schemas.ts'
 
-/** A local user. `issuer` and `subject` say who in Cognito it is; both are null until it is bound. */
+/** A local user. `issuer` and `sub` say who in Cognito it is; both are null until it is bound. */
 export interface User {
   id: number
   username: string
   email: string | null
-  issuer: string | null
-  subject: string | null
   disabled: boolean
+  issuer: string | null
+  sub: string | null
+  createdAt: string
+  updatedAt: string
 }
 
-export interface NewUser {
-  username: string
-  email: string | null
-  issuer: string | null
-  subject: string | null
+export type NewUser = Pick<User, 'username' | 'email' | 'issuer' | 'sub'>
+
+/** A page of users, by id; with `q`, of those whose username or e-mail contains it, in any case. */
+export async function listUsers (db: Database, { limit, after, order, q = '' }: UserListQuery): Promise<Page<User>> {
+  const past = order === 'asc' ? '>' : '<'
+  const upTo = order === 'asc' ? '<=' : '>='
+  const usersAfter = (id: number | undefined) => db.selectFrom('users')
+    .$if(id !== undefined, query => query.where('id', past, id ?? 0))
+    .orderBy('id', order)
+
+  if (q === '') return pageOf((await usersAfter(after).selectAll().limit(limit + 1).execute()).map(asUser), limit)
+  const pattern = containing(q)
+  return searchInSlices({
+    limit,
+    after,
+    find: async range => {
+      const rows = await usersAfter(range.after).selectAll()
+        .$if(range.end !== undefined, query => query.where('id', upTo, range.end ?? 0))
+        .where(sql<boolean>`(username_key like ${pattern} escape '\\' or email_key like ${pattern} escape '\\')`)
+        .limit(range.limit).execute()
+      return rows.map(asUser)
+    },
+    findEnd: async (id, count) => (await usersAfter(id).select('id').offset(count - 1).limit(1).executeTakeFirst())?.id
+  })
+}
+
+export async function findUser (db: Database, id: number): Promise<User | undefined> {
+  const row = await db.selectFrom('users').selectAll().where('id', '=', id).executeTakeFirst()
+  return row && asUser(row)
+}
+
+export async function findUserByUsername (db: Database, username: string): Promise<User | undefined> {
+  const row = await db.selectFrom('users').selectAll().where('username', '=', username).executeTakeFirst()
+  return row && asUser(row)
 }
 
 export async function findUserByIdentity (db: Database, issuer: string, subject: string): Promise<User | undefined> {
@@ -24,11 +57,21 @@ export async function findUserByIdentity (db: Database, issuer: string, subject:
 }
 
 export async function findUserByEmail (db: Database, email: string): Promise<User | undefined> {
-  const row = await db.selectFrom('users').selectAll().where('email_key', '=', emailKey(email)).executeTakeFirst()
+  const row = await db.selectFrom('users').selectAll().where('email_key', '=', key(email)).executeTakeFirst()
   return row && asUser(row)
 }
 
-/** The user bound, or undefined where it, or the identity, was bound meanwhile. */
+/** The user inserted, or undefined where its username, e-mail or identity is taken. */
+export async function insertUser (db: Database, { username, email, issuer, sub }: NewUser): Promise<User | undefined> {
+  const now = new Date().toISOString()
+  const row = await db.insertInto('users')
+    .values({ username, username_key: key(username), email, email_key: email && key(email), issuer, subject: sub, created_at: now, updated_at: now })
+    .onConflict(conflict => conflict.doNothing())
+    .returningAll().executeTakeFirst()
+  return row && asUser(row)
+}
+
+/** The user bound, or undefined where it was bound meanwhile. */
 export async function bindUser (db: Database, id: number, issuer: string, subject: string): Promise<User | undefined> {
   const row = await db.updateTable('users')
     .set({ issuer, subject, updated_at: new Date().toISOString() })
@@ -37,20 +80,44 @@ export async function bindUser (db: Database, id: number, issuer: string, subjec
   return row && asUser(row)
 }
 
-/** The user inserted, or undefined where its username, e-mail or identity is taken. */
-export async function insertUser (db: Database, user: NewUser): Promise<User | undefined> {
-  const now = new Date().toISOString()
-  const row = await db.insertInto('users')
-    .values({ ...user, email_key: user.email === null ? null : emailKey(user.email), created_at: now, updated_at: now })
-    .onConflict(conflict => conflict.doNothing())
+/** The user changed, or undefined where it is gone. Check first that the names are free. */
+export async function updateUser (db: Database, id: number, { username, email, disabled }: Partial<Pick<User, 'username' | 'email' | 'disabled'>>): Promise<User | undefined> {
+  const row = await db.updateTable('users')
+    .set({
+      updated_at: new Date().toISOString(),
+      ...(username !== undefined && { username, username_key: key(username) }),
+      ...(email !== undefined && { email, email_key: email && key(email) }),
+      ...(disabled !== undefined && { disabled: Number(disabled) })
+    })
+    .where('id', '=', id)
     .returningAll().executeTakeFirst()
   return row && asUser(row)
 }
 
-function emailKey (email: string): string {
-  return email.toLowerCase()
+export async function deleteUser (db: Database, id: number): Promise<User | undefined> {
+  const row = await db.deleteFrom('users').where('id', '=', id).returningAll().executeTakeFirst()
+  return row && asUser(row)
 }
 
-function asUser ({ id, username, email, issuer, subject, disabled }: Selectable<UsersTable>): User {
-  return { id, username, email, issuer, subject, disabled: disabled !== 0 }
+/** Notes that a run of `users sync`, begun at that time, has seen a user in its pool. */
+export async function updateSeen (db: Database, issuer: string, subject: string, seenAt: string): Promise<void> {
+  await db.updateTable('users').set({ seen_at: seenAt }).where('issuer', '=', issuer).where('subject', '=', subject).execute()
+}
+
+/** The users of an issuer that a run of `users sync`, begun at that time, has not seen, by id. */
+export async function listUsersNotSeen (db: Database, issuer: string, since: string): Promise<User[]> {
+  const rows = await db.selectFrom('users').selectAll()
+    .where('issuer', '=', issuer)
+    .where(({ eb, or }) => or([eb('seen_at', 'is', null), eb('seen_at', '<', since)]))
+    .orderBy('id').execute()
+  return rows.map(asUser)
+}
+
+// E-mails and searches are compared in lower case; what the user wrote is what is shown.
+function key (text: string): string {
+  return text.toLowerCase()
+}
+
+function asUser ({ id, username, email, disabled, issuer, subject, created_at: createdAt, updated_at: updatedAt }: Selectable<UsersTable>): User {
+  return { id, username, email, disabled: disabled !== 0, issuer, sub: subject, createdAt, updatedAt }
 }

@@ -1,11 +1,56 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { orderProperty, pagingProperties, searchProperty } from '../paging.ts'
+
+const id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] })
+const shownEmail = Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, examples: ['alice@example.com'] })
+const subject = { maxLength: 255, examples: ['c4a5d0d2-0001-4000-8000-000000000001'] }
+const dateTime = Type.String({ format: 'date-time', maxLength: 24, examples: ['2026-11-23T10:00:00.000Z'] })
+
+// As Cognito has them: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html
+const username = Type.String({
+  maxLength: 128,
+  pattern: '^[\\p{L}\\p{M}\\p{S}\\p{N}\\p{P}]{1,128}$',
+  description: '1 to 128 letters, marks, symbols, digits or punctuation, without white space',
+  examples: ['alice']
+})
+const email = Type.String({
+  maxLength: 254,
+  pattern: '^[^@\\s\\u0000-\\u001F\\uD800-\\uDFFF]{1,64}@[^@\\s\\u0000-\\u001F\\uD800-\\uDFFF]+$',
+  description: 'an e-mail address of at most 254 characters',
+  examples: ['alice@example.com']
+})
 
 export const MeSchema = Type.Object({
-  id: Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] }),
+  id,
   username: Type.String({ maxLength: 255, examples: ['alice'] }),
-  email: Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, examples: ['alice@example.com'] }),
-  sub: Type.String({ maxLength: 255, description: "The subject of the user's tokens.", examples: ['c4a5d0d2-0001-4000-8000-000000000001'] }),
+  email: shownEmail,
+  sub: Type.String({ ...subject, description: "The subject of the user's tokens." }),
   groups: Type.Array(Type.String({ maxLength: 255, examples: ['admin'] }), { maxItems: 1000 })
 }, { title: 'Me', description: 'The verified user.' })
 
-export type Me = Static<typeof MeSchema>
+export const UserSchema = Type.Object({
+  id,
+  username: Type.String({ maxLength: 255, examples: ['alice'] }),
+  email: shownEmail,
+  disabled: Type.Boolean(),
+  issuer: Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, description: 'The issuer of the tokens of the user, null until the user is bound.', examples: ['https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz'] }),
+  sub: Type.Unsafe<string | null>({ type: ['string', 'null'], ...subject, description: 'The subject of the tokens of the user, null until the user is bound.' }),
+  createdAt: dateTime,
+  updatedAt: dateTime
+}, { title: 'User' })
+
+export type UserView = Static<typeof UserSchema>
+
+export const UserListSchema = Type.Array(UserSchema, { maxItems: 100 })
+export const UserParamsSchema = Type.Object({ id })
+export const NewUserSchema = Type.Object({ username, email }, { title: 'NewUser', additionalProperties: false })
+
+export const UserChangesSchema = Type.Partial(Type.Object({ username, email, disabled: Type.Boolean() }), {
+  title: 'UserChanges', additionalProperties: false, minProperties: 1
+})
+
+export type UserChanges = Static<typeof UserChangesSchema>
+
+export const UserListQuerySchema = Type.Object({ ...pagingProperties, order: orderProperty, q: searchProperty })
+
+export type UserListQuery = Static<typeof UserListQuerySchema>

@@ -1,0 +1,29 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { listAudit } from '../../../src/audit/queries.ts'
+import { AuditListSchema, AuditQuerySchema } from '../../../src/audit/schemas.ts'
+import { sendConditionally } from '../../../src/conditional.ts'
+import { sendPage } from '../../../src/paging.ts'
+import { json, nothing, problems } from '../../../src/responses.ts'
+
+interface AdminAuditOptions {
+  adminGroup: string
+}
+
+const adminAudit: FastifyPluginAsyncTypebox<AdminAuditOptions> = async (fastify, { adminGroup }) => {
+  fastify.addHook('onRequest', fastify.requireGroup(adminGroup))
+  fastify.addHook('onRequest', fastify.refuseBarred)
+  fastify.addHook('onSend', sendConditionally)
+
+  fastify.get('/', {
+    schema: {
+      operationId: 'listAudit',
+      summary: 'Who did what to which user',
+      description: 'The newest first.',
+      tags: ['admin'],
+      querystring: AuditQuerySchema,
+      response: { 200: json(AuditListSchema, 'A page of the audit trail.', 'Link', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403) }
+    }
+  }, async (request, reply) => sendPage(request, reply, await listAudit(fastify.db, request.query)))
+}
+
+export default adminAudit

@@ -1,0 +1,100 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { sendConditionally } from '../../../src/conditional.ts'
+import { sendPage } from '../../../src/paging.ts'
+import { json, nothing, problems } from '../../../src/responses.ts'
+import { signOut } from '../../../src/sign-outs/sign-out.ts'
+import { addUser, changeUser, noSuchUser, removeUser } from '../../../src/users/administer.ts'
+import { findUser, listUsers, type User } from '../../../src/users/queries.ts'
+import { NewUserSchema, UserChangesSchema, UserListQuerySchema, UserListSchema, UserParamsSchema, UserSchema } from '../../../src/users/schemas.ts'
+
+interface AdminUsersOptions {
+  adminGroup: string
+}
+
+const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify, { adminGroup }) => {
+  fastify.addHook('onRequest', fastify.requireGroup(adminGroup))
+  fastify.addHook('onRequest', fastify.refuseBarred)
+  fastify.addHook('onSend', sendConditionally)
+
+  fastify.get('/', {
+    schema: {
+      operationId: 'listUsers',
+      summary: 'List users',
+      tags: ['admin'],
+      querystring: UserListQuerySchema,
+      response: { 200: json(UserListSchema, 'A page of users.', 'Link', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403) }
+    }
+  }, async (request, reply) => sendPage(request, reply, await listUsers(fastify.db, request.query)))
+
+  fastify.post('/', {
+    schema: {
+      operationId: 'addUser',
+      summary: 'Add a user',
+      description: 'The user is bound to the first id token that comes with this e-mail address, verified.',
+      tags: ['admin'],
+      body: NewUserSchema,
+      response: { 201: json(UserSchema, 'The user.', 'Location'), ...problems(400, 401, 403, 409, 413, 415) }
+    }
+  }, async ({ body, user }, reply) => {
+    const added = await addUser(fastify.db, user.username, { ...body, issuer: null, sub: null })
+    return reply.code(201).header('location', `/admin/users/${added.id}`).send(added)
+  })
+
+  fastify.get('/:id', {
+    schema: {
+      operationId: 'getUser',
+      summary: 'Read a user',
+      tags: ['admin'],
+      params: UserParamsSchema,
+      response: { 200: json(UserSchema, 'The user.', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has it already.', 'ETag', 'Cache-Control', 'Vary'), ...problems(401, 403, 404) }
+    }
+  }, async ({ params }) => findUserOrRefuse(params.id))
+
+  fastify.patch('/:id', {
+    schema: {
+      operationId: 'changeUser',
+      summary: 'Change, disable or enable a user',
+      description: 'Disabling takes effect on the next request of the user.',
+      tags: ['admin'],
+      params: UserParamsSchema,
+      body: UserChangesSchema,
+      response: { 200: json(UserSchema, 'The user.'), ...problems(400, 401, 403, 404, 409, 413, 415) }
+    }
+  }, async ({ body, params, user }) => changeUser(fastify.db, user.username, params.id, body))
+
+  fastify.delete('/:id', {
+    schema: {
+      operationId: 'removeUser',
+      summary: 'Remove a user',
+      description: 'The articles of the user stay, without an author. Where users are provisioned automatically, disable a user who is not to come back.',
+      tags: ['admin'],
+      params: UserParamsSchema,
+      response: { 204: nothing('The user is gone.'), ...problems(400, 401, 403, 404) }
+    }
+  }, async ({ params, user }, reply) => {
+    await removeUser(fastify.db, user.username, params.id)
+    return reply.code(204).send(null)
+  })
+
+  fastify.post('/:id/sign-out', {
+    schema: {
+      operationId: 'signOutUser',
+      summary: 'End all sessions of a user',
+      description: 'Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second.',
+      tags: ['admin'],
+      params: UserParamsSchema,
+      response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 404, 413, 415) }
+    }
+  }, async ({ params, user }, reply) => {
+    await signOut(fastify.db, user.username, await findUserOrRefuse(params.id), null, fastify.endSessions)
+    return reply.code(204).send(null)
+  })
+
+  async function findUserOrRefuse (id: number): Promise<User> {
+    const user = await findUser(fastify.db, id)
+    if (user === undefined) throw noSuchUser()
+    return user
+  }
+}
+
+export default adminUsers

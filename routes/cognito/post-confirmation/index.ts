@@ -1,0 +1,88 @@
+import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { Type } from '@sinclair/typebox'
+import type { FastifyRequest } from 'fastify'
+import { Webhook } from 'standardwebhooks'
+import { listIssuers, type IssuerOptions } from '../../../src/cognito/issuers.ts'
+import { PostConfirmationEventSchema } from '../../../src/cognito/post-confirmation.ts'
+import { Problem } from '../../../src/problems.ts'
+import { json, problems } from '../../../src/responses.ts'
+import { bindIdentity } from '../../../src/users/bind.ts'
+import { findUserByIdentity } from '../../../src/users/queries.ts'
+import { UserSchema } from '../../../src/users/schemas.ts'
+
+interface PostConfirmationOptions extends IssuerOptions {
+  postConfirmationSecret: string | undefined
+}
+
+/** Where Cognito's Post-Confirmation trigger tells who has signed up. Without a secret to know it by, there is no such route. */
+const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = async (fastify, { postConfirmationSecret, ...options }) => {
+  if (postConfirmationSecret === undefined) return
+  const webhook = new Webhook(postConfirmationSecret)
+  const issuers = new Map(listIssuers(options).map(issuer => [issuer.userPoolId, issuer.original]))
+
+  // The signature is of the bytes, so the body is parsed once it has been verified.
+  fastify.removeContentTypeParser('application/json')
+  fastify.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: FastifyRequest, body: string) => body)
+  fastify.addHook('preValidation', async request => {
+    request.body = parse(verifySignature(webhook, request))
+  })
+
+  fastify.post('/', {
+    schema: {
+      operationId: 'confirmUser',
+      summary: 'Take note of a user who has signed up',
+      description: "The event of Cognito's Post-Confirmation trigger, signed as a Standard Webhook.",
+      tags: ['cognito'],
+      security: [{ webhook: [] }],
+      headers: Type.Object({
+        'webhook-id': Type.Optional(Type.String({ maxLength: 255 })),
+        'webhook-timestamp': Type.Optional(Type.String({ maxLength: 20 })),
+        'webhook-signature': Type.Optional(Type.String({ maxLength: 1000 }))
+      }),
+      body: PostConfirmationEventSchema,
+      response: {
+        200: json(UserSchema, 'The user is known already.'),
+        201: json(UserSchema, 'The user has been added, or bound.', 'Location'),
+        ...problems(400, 401, 409, 413, 415)
+      }
+    }
+  }, async ({ body }, reply) => {
+    const { userPoolId, userName: username, request: { userAttributes: { sub: subject, email = null, email_verified: verified } } } = body
+    const issuer = issuers.get(userPoolId)
+    if (issuer === undefined) {
+      throw new Problem('validation_failed', 'The event is from another user pool.', { errors: [{ in: 'body', path: '/userPoolId', message: 'is not a user pool of this service' }] })
+    }
+    const known = await findUserByIdentity(fastify.db, issuer, subject)
+    if (known !== undefined) return known
+
+    // An address that is not proved is not kept: it would stand in the way of whoever can prove it.
+    const emailVerified = String(verified) === 'true'
+    const user = await bindIdentity(fastify.db, { issuer, subject, username, email: emailVerified ? email : null, emailVerified }, { actor: 'post-confirmation', provision: true })
+    if (typeof user === 'string') throw new Problem('conflict', 'The username or the e-mail address belongs to another user here.')
+    return reply.code(201).header('location', `/admin/users/${user.id}`).send(user)
+  })
+}
+
+function verifySignature (webhook: Webhook, { body, headers }: FastifyRequest): string {
+  const signed = Object.fromEntries(['webhook-id', 'webhook-timestamp', 'webhook-signature'].map(name => [name, String(headers[name] ?? '')]))
+  const text = String(body)
+  try {
+    webhook.verify(text, signed, { jsonParse: false })
+    return text
+  } catch (cause) {
+    throw new Problem(signed['webhook-signature'] === '' ? 'no_auth_token' : 'invalid_auth_token', 'The event is not signed with the secret of this webhook, or not within five minutes.', {
+      headers: { 'www-authenticate': 'Webhook realm="articles"' },
+      cause
+    })
+  }
+}
+
+function parse (text: string): unknown {
+  try {
+    return JSON.parse(text)
+  } catch (cause) {
+    throw new Problem('malformed_json', 'The body is not JSON.', { cause })
+  }
+}
+
+export default postConfirmation

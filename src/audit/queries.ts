@@ -1,0 +1,21 @@
+import type { Database } from '../database/tables.ts'
+import { pageOf, type Page } from '../database/slices.ts'
+import type { User } from '../users/queries.ts'
+import type { AuditAction, AuditEntry, AuditQuery } from './schemas.ts'
+
+/** Notes who did what to a user; in the transaction that does it. */
+export async function insertAudit (db: Database, actor: string, action: AuditAction, user: Pick<User, 'id' | 'username'>, changes: Record<string, unknown> = {}): Promise<void> {
+  await db.insertInto('audit')
+    .values({ at: new Date().toISOString(), actor, action, user_id: user.id, username: user.username, changes: JSON.stringify(changes) })
+    .execute()
+}
+
+/** A page of the audit trail, the newest first. */
+export async function listAudit (db: Database, { limit, after }: AuditQuery): Promise<Page<AuditEntry>> {
+  const rows = await db.selectFrom('audit')
+    .select(['id', 'at', 'actor', 'action', 'user_id as userId', 'username', 'changes'])
+    .$if(after !== undefined, query => query.where('id', '<', after ?? 0))
+    .orderBy('id', 'desc').limit(limit + 1)
+    .execute()
+  return pageOf(rows.map(row => ({ ...row, changes: JSON.parse(row.changes) })), limit)
+}

@@ -1,0 +1,22 @@
+import { Type, type Static } from '@sinclair/typebox'
+import { pagingProperties } from '../paging.ts'
+
+export type AuditAction = 'created' | 'bound' | 'changed' | 'disabled' | 'enabled' | 'deleted' | 'signed_out'
+
+const id = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] }
+
+export const AuditEntrySchema = Type.Object({
+  id: Type.Integer(id),
+  at: Type.String({ format: 'date-time', maxLength: 24, examples: ['2026-11-23T10:00:00.000Z'] }),
+  actor: Type.String({ maxLength: 300, description: 'Who did it: a username, or the part of the service that did.', examples: ['root'] }),
+  action: Type.String({ maxLength: 20, description: 'What was done: created, bound, changed, disabled, enabled, deleted or signed_out.', examples: ['disabled'] }),
+  userId: Type.Integer(id),
+  username: Type.String({ maxLength: 255, description: 'The user it was done to, as the user was called then.', examples: ['alice'] }),
+  changes: Type.Record(Type.String(), Type.Union([Type.String({ maxLength: 255 }), Type.Null()]), { description: 'What was changed, and to what.', examples: [{ email: 'alice@example.com' }] })
+}, { title: 'AuditEntry' })
+
+export type AuditEntry = Static<typeof AuditEntrySchema>
+
+export const AuditListSchema = Type.Array(AuditEntrySchema, { maxItems: 100 })
+export const AuditQuerySchema = Type.Object(pagingProperties)
+export type AuditQuery = Static<typeof AuditQuerySchema>

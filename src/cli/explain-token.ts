@@ -1,0 +1,122 @@
+import { text } from 'node:stream/consumers'
+import Fastify from 'fastify'
+import { explainRefusal, readLeniently } from '../cognito/explain.ts'
+import { fetchKeySet } from '../cognito/fetch-key-set.ts'
+import { listIssuers, type Issuer } from '../cognito/issuers.ts'
+import { parseKeySet } from '../cognito/key-set.ts'
+import { TokenRefusal } from '../cognito/refusal.ts'
+import type { VerifiedUser } from '../cognito/verified-user.ts'
+import { ConfigError, readConfig, type Config } from '../config.ts'
+import { listPendingMigrations } from '../database/migrate.ts'
+import { openDatabase } from '../database/open.ts'
+import type { Database } from '../database/tables.ts'
+import { Problem } from '../problems.ts'
+import { findSignOut } from '../sign-outs/queries.ts'
+import { refuseSignedOut } from '../sign-outs/sign-out.ts'
+import { findUserByEmail, findUserByIdentity } from '../users/queries.ts'
+import { printable } from './table.ts'
+
+const help = `npm run explain-token -- TOKEN      (or the token on standard input)
+
+Says whether the service, with the environment at hand, accepts a token, and if not, which check failed, what was expected,
+what was found, and what to do. It also checks the configuration itself. The token is not printed, and nothing is sent anywhere
+but to the configured key server. Exit status: 0 where the token is accepted, 1 where it is not.`
+
+if (process.argv.includes('--help') || (process.argv.length < 3 && process.stdin.isTTY)) {
+  console.log(help)
+} else {
+  try {
+    const given = process.argv[2] ?? await text(process.stdin)
+    await explain(given.trim().replace(/^(authorization: *)?bearer +/i, ''), readConfig(process.env))
+  } catch (error) {
+    if (!(error instanceof ConfigError)) throw error
+    console.error(error.message)
+    process.exitCode = 1
+  }
+}
+
+async function explain (token: string, config: Config): Promise<void> {
+  const issuers = listIssuers(config)
+  const db = openDatabase(config.databaseUrl)
+  try {
+    const verdict = await verify(token, config)
+    if (verdict instanceof Problem) refused(verdict, token, config, issuers)
+    else await accepted(verdict, token, config, db, issuers)
+
+    console.log('\nThe configuration:')
+    for (const issuer of issuers) await check(`keys of ${issuer.name}${issuer.optional ? ' (most pools do not have this issuer)' : ''}`, () => keyServer(issuer, config))
+    await check('database', () => database(db))
+  } finally {
+    await db.destroy()
+  }
+}
+
+/** The very plugin of the service judges the token. */
+async function verify (token: string, config: Config): Promise<VerifiedUser | Problem> {
+  const server = Fastify()
+  let verdict: VerifiedUser | Problem = new Problem('internal_error', 'The token was not judged.')
+  await server.register(import(new URL('../../plugins/cognito-auth.ts', import.meta.url).href), config)
+  server.get('/', { onRequest: server.authenticate }, async ({ user }) => { verdict = user })
+  server.setErrorHandler(async error => { verdict = error instanceof Problem ? error : verdict })
+  await server.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })
+  await server.close()
+  return verdict
+}
+
+function refused ({ code, message, cause }: Problem, token: string, config: Config, issuers: Issuer[]): void {
+  process.exitCode = 1
+  if (!(cause instanceof TokenRefusal)) return console.log(`The token cannot be judged: ${code}\n  ${message}`)
+  const { expected, found, fix } = explainRefusal(cause.reason, readLeniently(token), { ...config, issuers: issuers.map(({ name }) => name) }, Date.now())
+  console.log(`The token is refused: ${code}, ${cause.reason}\n  ${message}`)
+  console.log(`  Expected  ${printable(expected)}\n  Found     ${printable(found)}\n  Fix       ${printable(fix)}`)
+}
+
+async function accepted (user: VerifiedUser, token: string, config: Config, db: Database, issuers: Issuer[]): Promise<void> {
+  console.log(`The token is good: an ${user.tokenUse} token of ${printable(user.username)}, until ${new Date(user.expiresAt * 1000).toISOString()}`)
+  try {
+    refuseSignedOut(await findSignOut(db, user), user)
+    console.log(`  ${printable(await localUser(user, config, db))}`)
+  } catch (error) {
+    if (error instanceof TokenRefusal) return refused(new Problem('invalid_auth_token', `${error.message}.`, { cause: error }), token, config, issuers)
+    console.log(`  Whether there is a local user cannot be said: ${reason(error)}`)
+    process.exitCode = 1
+  }
+}
+
+async function localUser ({ issuer, subject, tokenUse, email, emailVerified }: VerifiedUser, { provisioning }: Config, db: Database): Promise<string> {
+  const user = await findUserByIdentity(db, issuer, subject)
+  if (user !== undefined && !user.disabled) return `The local user is ${user.username}, number ${user.id}.`
+  process.exitCode = 1
+  if (user !== undefined) return 'But the local user is disabled: user_disabled. An administrator can enable it: npm run users -- enable.'
+  if (tokenUse !== 'id') return 'But no local user is bound to it: no_such_user. Come once with an id token: an access token has no e-mail address.'
+  const owner = email === null ? undefined : await findUserByEmail(db, email)
+  if (owner !== undefined && owner.sub !== null) return 'But its e-mail address belongs to a local user who is bound to another subject: no_such_user. Remove or change that user first.'
+  if (owner === undefined && provisioning === 'strict') return 'But there is no local user for it: no_such_user. Add one (npm run users -- add), or set USER_PROVISIONING to auto.'
+  if (email !== null && !emailVerified) return 'But its email_verified is not true: email_not_verified. Verify the address with Cognito, and sign in again.'
+  process.exitCode = 0
+  return owner === undefined ? 'A local user is made on its first request.' : `The local user ${owner.username} is bound to it on its first request.`
+}
+
+async function keyServer ({ jwksUri }: Issuer, config: Config): Promise<string> {
+  const keys = parseKeySet(await fetchKeySet(jwksUri, new AbortController().signal), config)
+  return `${jwksUri} has the key ids ${[...keys.keys()].map(printable).join(', ')}`
+}
+
+async function database (db: Database): Promise<string> {
+  const pending = await listPendingMigrations(db)
+  if (pending.length > 0) throw new Error(`it lacks the migrations ${pending.join(', ')}; npm run migrate applies them`)
+  return 'answers, with every migration applied'
+}
+
+async function check (what: string, look: () => Promise<string>): Promise<void> {
+  try {
+    console.log(`  ok      ${what}: ${await look()}`)
+  } catch (error) {
+    console.log(`  FAILED  ${what}: ${reason(error)}`)
+  }
+}
+
+function reason (error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  return printable(error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message)
+}

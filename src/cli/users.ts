@@ -1,0 +1,160 @@
+import { parseArgs } from 'node:util'
+import { listIssuers } from '../cognito/issuers.ts'
+import { userPoolClient } from '../cognito/user-pool-client.ts'
+import { ConfigError, readConfig, readDatabaseUrl } from '../config.ts'
+import { migrateToLatest } from '../database/migrate.ts'
+import { openDatabase } from '../database/open.ts'
+import type { Database } from '../database/tables.ts'
+import { Problem } from '../problems.ts'
+import { addUser, changeUser, removeUser } from '../users/administer.ts'
+import { findUser, findUserByEmail, findUserByUsername, listUsers, type User } from '../users/queries.ts'
+import { NewUserSchema } from '../users/schemas.ts'
+import { syncUsers, type SyncChange } from '../users/sync.ts'
+import { compileValidator } from '../validation.ts'
+import { formatTable, printable } from './table.ts'
+
+const help = `npm run users -- COMMAND [--json]
+
+  list [PART]               the users, or those whose username or e-mail contains PART
+  show USER                 one user, by id, username or e-mail
+  add USERNAME EMAIL        adds a user, who is bound to the first id token with that e-mail, verified
+  disable USER              refuses the user from the next request on
+  enable USER               lets the user in again
+  remove USER               removes the user; the articles stay
+  sync [--dry-run]          makes the users follow their Cognito user pools (needs AWS credentials)
+
+  --json                    prints JSON, for scripts
+  --dry-run                 with sync: says what would be done, and does nothing
+  --pages-per-second N      with sync: how many pages of 60 users to ask for a second (5)
+
+It reads the same environment as the service: DATABASE_URL, and for sync AWS_USER_POOLS_ID and the AWS SDK's own variables.`
+
+const actor = 'command line'
+
+class UsageError extends Error {}
+
+try {
+  await run(process.argv.slice(2))
+} catch (error) {
+  console.error(error instanceof ConfigError || error instanceof Problem ? error.message : `${error instanceof Error ? error.message : error}`)
+  if (error instanceof UsageError) console.error('\n' + help)
+  process.exitCode = error instanceof UsageError ? 2 : 1
+}
+
+async function run (args: string[]): Promise<void> {
+  const { command, operands, json, dryRun, pagesPerSecond } = parse(args)
+  if (command === 'help') return console.log(help)
+
+  const db = openDatabase(readDatabaseUrl(process.env))
+  try {
+    await migrateToLatest(db)
+    switch (command) {
+      case 'list': return await list(db, operand(operands, 0, 1), json)
+      case 'show': return print(await findOne(db, operand(operands, 1)), json)
+      case 'add': return print(await add(db, operand(operands, 2), operand(operands.slice(1), 1)), json)
+      case 'disable': return print(await changeUser(db, actor, (await findOne(db, operand(operands, 1))).id, { disabled: true }), json)
+      case 'enable': return print(await changeUser(db, actor, (await findOne(db, operand(operands, 1))).id, { disabled: false }), json)
+      case 'remove': return await remove(db, operand(operands, 1), json)
+      case 'sync': return await sync(db, { json, dryRun, pagesPerSecond })
+      default: throw new UsageError(`There is no command ${JSON.stringify(command)}.`)
+    }
+  } finally {
+    await db.destroy()
+  }
+}
+
+function parse (args: string[]) {
+  try {
+    const { positionals: [command = 'help', ...operands], values } = parseArgs({
+      args,
+      allowPositionals: true,
+      options: { help: { type: 'boolean' }, json: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, 'pages-per-second': { type: 'string', default: '5' } }
+    })
+    const pagesPerSecond = Number(values['pages-per-second'])
+    if (!(pagesPerSecond > 0 && pagesPerSecond <= 30)) throw new UsageError('--pages-per-second takes a number up to 30.')
+    return { command: values.help ? 'help' : command, operands, json: values.json ?? false, dryRun: values['dry-run'] ?? false, pagesPerSecond }
+  } catch (error) {
+    throw new UsageError(error instanceof Error ? error.message : 'The arguments are not understood.')
+  }
+}
+
+/** The first of `count` operands, all of which are needed unless there may be none. */
+function operand (operands: string[], count: number, most = count): string {
+  if (operands.length < count || operands.length > most) throw new UsageError('The command takes other arguments.')
+  return operands[0] ?? ''
+}
+
+async function list (db: Database, q: string, json: boolean): Promise<void> {
+  const users: User[] = []
+  let after: number | undefined = 0
+  while (after !== undefined) {
+    const page: Awaited<ReturnType<typeof listUsers>> = await listUsers(db, { limit: 100, after, order: 'asc', q })
+    users.push(...page.rows)
+    after = page.next
+  }
+  console.log(json ? JSON.stringify(users) : table(users))
+}
+
+async function add (db: Database, username: string, email: string): Promise<User> {
+  const validated = compileValidator({ schema: NewUserSchema, httpPart: 'body', method: '', url: '' })({ username, email })
+  const error = typeof validated === 'object' && 'error' in validated ? validated.error : undefined
+  if (error instanceof Problem) throw new UsageError(error.errors?.map(({ path, message }) => `${path.slice(1)} ${message}`).join('; '))
+  return addUser(db, actor, { username, email, issuer: null, sub: null })
+}
+
+async function remove (db: Database, name: string, json: boolean): Promise<void> {
+  const user = await findOne(db, name)
+  await removeUser(db, actor, user.id)
+  console.log(json ? JSON.stringify(user) : `Removed ${printable(user.username)}.`)
+}
+
+async function findOne (db: Database, name: string): Promise<User> {
+  const user = (/^\d{1,15}$/.test(name) ? await findUser(db, Number(name)) : undefined) ?? await findUserByUsername(db, name) ?? await findUserByEmail(db, name)
+  if (user === undefined) throw new Error(`There is no user ${JSON.stringify(name)}.`)
+  return user
+}
+
+interface SyncCommand { json: boolean, dryRun: boolean, pagesPerSecond: number }
+
+async function sync (db: Database, { json, dryRun, pagesPerSecond }: SyncCommand): Promise<void> {
+  const config = readConfig(process.env)
+  const client = userPoolClient(config.endpoint)
+  const changes: SyncChange[] = []
+  const terminal = process.stderr.isTTY
+  try {
+    for (const { userPoolId, original: issuer } of listIssuers(config).filter(({ optional }) => !optional)) {
+      const total = await client.estimateUsers(userPoolId).catch(() => undefined)
+      await syncUsers(db, client, {
+        userPoolId,
+        issuer,
+        dryRun,
+        pagesPerSecond,
+        onChange: change => {
+          changes.push(change)
+          if (!json) console.log(`${terminal ? '\r\x1b[K' : ''}${change.action}  ${printable(change.username)}  ${printable(change.detail)}`)
+        },
+        onPage: seen => {
+          const progress = `${userPoolId}: ${seen}${total === undefined ? '' : ` of about ${total}`} users seen, ${changes.length} changes`
+          process.stderr.write(terminal ? `\r\x1b[K${bar(seen, total)}${progress}` : `${progress}\n`)
+        }
+      })
+    }
+  } finally {
+    if (terminal) process.stderr.write('\n')
+    await client.close()
+  }
+  console.log(json ? JSON.stringify(changes) : `${dryRun ? 'Would make' : 'Made'} ${changes.length} changes.`)
+}
+
+function bar (seen: number, total: number | undefined): string {
+  return total === undefined ? '' : `[${'#'.repeat(Math.round(30 * Math.min(1, seen / Math.max(1, total)))).padEnd(30, '.')}] `
+}
+
+function print (user: User, json: boolean): void {
+  console.log(json ? JSON.stringify(user) : table([user]))
+}
+
+function table (users: User[]): string {
+  return formatTable(['ID', 'USERNAME', 'E-MAIL', 'STATE', 'SUBJECT'], users.map(({ id, username, email, disabled, sub }) =>
+    [id, username, email, disabled ? 'disabled' : sub === null ? 'not bound yet' : 'active', sub]))
+}

@@ -1,0 +1,51 @@
+// No index finds a part of a text, and the databases share none that would. So a search looks at no more than so many rows
+// a request, in slices so short that other requests go on between them; what is left is the next page's.
+
+const slice = 10_000
+const slices = 5
+
+/** Rows of a table in the order of their ids: those past `after`, up to and including `end`. */
+export interface Range {
+  after: number | undefined
+  end: number | undefined
+  limit: number
+}
+
+export interface Page<Row> {
+  rows: Row[]
+  /** The id after which the list goes on, undefined at its end. */
+  next: number | undefined
+}
+
+export interface Search<Row> {
+  limit: number
+  after: number | undefined
+  /** The matching rows of a range. */
+  find (range: Range): Promise<Row[]>
+  /** The id of the `count`th row past `after`, undefined where there are fewer. */
+  findEnd (after: number | undefined, count: number): Promise<number | undefined>
+}
+
+/** A page of a search; shorter than `limit`, or empty, where the search took its share and there is more. */
+export async function searchInSlices<Row extends { id: number }> ({ limit, after, find, findEnd }: Search<Row>): Promise<Page<Row>> {
+  const rows: Row[] = []
+  for (let searched = 0; searched < slices; searched++) {
+    const end = await findEnd(after, slice)
+    rows.push(...await find({ after, end, limit: limit + 1 - rows.length }))
+    if (rows.length > limit) return pageOf(rows, limit)
+    if (end === undefined) return { rows, next: undefined }
+    after = end
+  }
+  return { rows, next: after }
+}
+
+/** The page in rows of which one more than `limit` was asked for. */
+export function pageOf<Row extends { id: number }> (rows: Row[], limit: number): Page<Row> {
+  const page = rows.slice(0, limit)
+  return { rows: page, next: rows.length > limit ? page.at(-1)?.id : undefined }
+}
+
+/** A `like` pattern, with `\\` as its escape, for texts that contain `part`. */
+export function containing (part: string): string {
+  return `%${part.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
+}

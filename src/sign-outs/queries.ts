@@ -1,0 +1,38 @@
+import type { Database } from '../database/tables.ts'
+
+export interface Identity {
+  issuer: string
+  subject: string
+}
+
+/** Which sessions of an identity are over. */
+export interface SignOut {
+  /** Those begun up to this second; seconds since the epoch. */
+  at: number
+  /** And this one. */
+  originJti: string | null
+}
+
+export async function findSignOut (db: Database, { issuer, subject }: Identity): Promise<SignOut | undefined> {
+  return db.selectFrom('sign_outs').select(['at', 'origin_jti as originJti'])
+    .where('issuer', '=', issuer).where('subject', '=', subject)
+    .executeTakeFirst()
+}
+
+export async function saveSignOut (db: Database, { issuer, subject }: Identity, { at, originJti }: SignOut, expiresAt: string): Promise<void> {
+  const changes = { at, origin_jti: originJti, expires_at: expiresAt }
+  await db.insertInto('sign_outs')
+    .values({ issuer, subject, ...changes })
+    .onConflict(conflict => conflict.columns(['issuer', 'subject']).doUpdateSet(changes))
+    .execute()
+}
+
+export async function updateSignOutExpiry (db: Database, { issuer, subject }: Identity, expiresAt: string): Promise<void> {
+  await db.updateTable('sign_outs').set({ expires_at: expiresAt }).where('issuer', '=', issuer).where('subject', '=', subject).execute()
+}
+
+/** Forgets sign-outs whose last token has expired, and says how many. */
+export async function deleteExpiredSignOuts (db: Database, now: string): Promise<number> {
+  const { numDeletedRows } = await db.deleteFrom('sign_outs').where('expires_at', '<=', now).executeTakeFirst()
+  return Number(numDeletedRows)
+}

@@ -1,0 +1,118 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import type { UserType } from '@aws-sdk/client-cognito-identity-provider'
+import { isStorable } from '../cognito/claims.ts'
+import type { UserPoolClient, UsersPage } from '../cognito/user-pool-client.ts'
+import type { Database } from '../database/tables.ts'
+import { inTransaction, rehearse } from '../database/transaction.ts'
+import { changeUser } from './administer.ts'
+import { bindIdentity } from './bind.ts'
+import { findUserByEmail, findUserByIdentity, findUserByUsername, listUsersNotSeen, updateSeen, type User } from './queries.ts'
+import { deleteSyncRun, findSyncRun, saveSyncRun } from './sync-queries.ts'
+
+/** What a run did, or would do, to one user. */
+export interface SyncChange {
+  action: 'added' | 'bound' | 'changed' | 'disabled' | 'left alone'
+  username: string
+  detail: string
+}
+
+export interface SyncOptions {
+  userPoolId: string
+  issuer: string
+  /** Says what would be done, and does nothing. */
+  dryRun: boolean
+  /** Pages of 60 users a second; Cognito's quota for a whole account is 30. */
+  pagesPerSecond: number
+  onChange (change: SyncChange): void
+  /** Called after each page with the number of users seen so far. */
+  onPage (seen: number): void
+}
+
+const actor = 'users sync'
+
+/**
+ * Makes the local users follow their user pool: who confirmed while the service was down, or was made in the console, is
+ * added or bound; a username or e-mail that changed is changed; who is disabled or gone there is disabled here. Nobody is
+ * enabled or removed: that is an administrator's to decide. A run that was interrupted goes on where it stood.
+ */
+export async function syncUsers (db: Database, client: UserPoolClient, options: SyncOptions): Promise<void> {
+  const { userPoolId, issuer, dryRun, pagesPerSecond, onChange, onPage } = options
+  const attempt = dryRun ? rehearse : inTransaction
+  const interrupted = dryRun ? undefined : await findSyncRun(db, userPoolId)
+  const startedAt = interrupted?.startedAt ?? new Date().toISOString()
+  const seen = new Set<string>()
+  let page = interrupted?.nextPage ?? null
+  let count = 0
+  do {
+    const pause = wait(1000 / pagesPerSecond)
+    const { users, next } = await listPage(client, userPoolId, page)
+    for (const pooled of users) {
+      const change = await attempt(db, async transaction => {
+        const followed = await followUser(transaction, pooled, issuer)
+        await updateSeen(transaction, issuer, attribute(pooled, 'sub') ?? '', startedAt)
+        return followed
+      })
+      seen.add(attribute(pooled, 'sub') ?? '')
+      if (change !== undefined) onChange(change)
+    }
+    page = next
+    if (!dryRun) await saveSyncRun(db, userPoolId, { startedAt, nextPage: page })
+    onPage(count += users.length)
+    if (page !== null) await pause
+  } while (page !== null)
+
+  for (const user of await listUsersNotSeen(db, issuer, startedAt)) {
+    if (user.disabled || seen.has(user.sub ?? '')) continue
+    await attempt(db, transaction => changeUser(transaction, actor, user.id, { disabled: true }))
+    onChange({ action: 'disabled', username: user.username, detail: 'not in the user pool any more' })
+  }
+  if (!dryRun) await deleteSyncRun(db, userPoolId)
+}
+
+/** A page; the first, where Cognito has forgotten the one that an interrupted run stood at. */
+async function listPage (client: UserPoolClient, userPoolId: string, page: string | null): Promise<UsersPage> {
+  try {
+    return await client.listUsers(userPoolId, page)
+  } catch (error) {
+    if (page === null || !(error instanceof Error && error.name === 'InvalidParameterException')) throw error
+    return client.listUsers(userPoolId, null)
+  }
+}
+
+async function followUser (db: Database, pooled: UserType, issuer: string): Promise<SyncChange | undefined> {
+  const subject = attribute(pooled, 'sub') ?? ''
+  const username = pooled.Username ?? subject
+  const emailVerified = attribute(pooled, 'email_verified') === 'true'
+  const email = emailVerified ? attribute(pooled, 'email') ?? null : null
+  if (subject === '' || ![subject, username, email ?? ''].every(isStorable)) {
+    return { action: 'left alone', username: JSON.stringify(username), detail: 'a name or an e-mail address that cannot be kept' }
+  }
+
+  const user = await findUserByIdentity(db, issuer, subject)
+  if (user !== undefined) return changed(db, user, { username, email, disabled: pooled.Enabled === false })
+  if (pooled.UserStatus === 'UNCONFIRMED' || pooled.Enabled === false) return undefined
+
+  const bound = await bindIdentity(db, { issuer, subject, username, email, emailVerified }, { actor, provision: true })
+  if (typeof bound === 'string') return { action: 'left alone', username, detail: 'the username or the e-mail address belongs to another user here' }
+  return { action: bound.createdAt === bound.updatedAt ? 'added' : 'bound', username: bound.username, detail: bound.email ?? 'no verified e-mail address' }
+}
+
+async function changed (db: Database, user: User, { username, email, disabled }: Pick<User, 'username' | 'email' | 'disabled'>): Promise<SyncChange | undefined> {
+  const changes = {
+    ...(username !== user.username && { username }),
+    ...(email !== null && email !== user.email && { email }),
+    ...(disabled && !user.disabled && { disabled })
+  }
+  if (Object.keys(changes).length === 0) return undefined
+  const owners = [await findUserByUsername(db, username), email === null ? undefined : await findUserByEmail(db, email)]
+  if (owners.some(owner => owner !== undefined && owner.id !== user.id)) {
+    return { action: 'left alone', username: user.username, detail: 'the new username or e-mail address belongs to another user here' }
+  }
+  await changeUser(db, actor, user.id, changes)
+  const detail = Object.entries(changes).map(([name, value]) => name === 'disabled' ? 'disabled in the user pool' : `${name} is now ${value}`).join(', ')
+  return { action: changes.disabled ? 'disabled' : 'changed', username: user.username, detail }
+}
+
+function attribute ({ Attributes: attributes = [] }: UserType, name: string): string | undefined {
+  return attributes.find(attribute => attribute.Name === name)?.Value
+}
