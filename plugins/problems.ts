@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { sendProblem } from '../src/error-response.ts'
 import { Problem } from '../src/problems.ts'
@@ -13,13 +13,17 @@ const problems: FastifyPluginAsync = async fastify => {
   fastify.addHook('onRoute', ({ url, method }) => {
     methods.set(url, (methods.get(url) ?? []).concat(method))
   })
-  fastify.setNotFoundHandler((request, reply) => {
+  // Fastify calls the handler once the body is parsed, and would refuse the body first.
+  fastify.addHook('onRequest', async (request, reply) => request.is404 ? refuse(request, reply) : undefined)
+  fastify.setNotFoundHandler(refuse)
+
+  function refuse (request: FastifyRequest, reply: FastifyReply): FastifyReply {
     const [path = ''] = request.url.split('?', 1)
     const allowed = allowedMethods(methods, path)
     return sendProblem(reply, allowed.length === 0
       ? new Problem('not_found', 'There is nothing at this address.')
       : new Problem('method_not_allowed', `This address takes ${allowed.join(', ')}.`, { headers: { allow: allowed.join(', ') } }))
-  })
+  }
 }
 
 /** The methods of the routes whose pattern has the path; wildcards aside, since they take everything. */

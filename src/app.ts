@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 import type { Socket } from 'node:net'
 import autoload from '@fastify/autoload'
-import { LogController, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
+import { LogController, type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
 import type { Config } from './config.ts'
 import { sendProblem } from './error-response.ts'
 import { catalogue, Problem, problemBody, type ProblemCode } from './problems.ts'
@@ -11,11 +11,20 @@ import { compileValidator } from './validation.ts'
 /** The service, as one plugin. */
 export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   fastify.setValidatorCompiler(compileValidator)
-  // Fastify also takes text/plain, which no route here reads.
-  fastify.removeContentTypeParser('text/plain')
+  takeJsonAlone(fastify)
 
   await fastify.register(autoload, { dir: folder('plugins'), options: config, forceESM: true })
   await fastify.register(autoload, { dir: folder('routes'), options: config, forceESM: true, dirNameRoutePrefix: true })
+}
+
+/** Bodies are JSON. Where a route reads none, an empty one is none: clients name a media type for nothing. */
+function takeJsonAlone (fastify: FastifyInstance): void {
+  const parseJson = fastify.getDefaultJsonParser('error', 'error')
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request, body: string, done) => {
+    if (body === '' && request.routeOptions.schema?.body === undefined) done(null)
+    else parseJson(request, body, done)
+  })
 }
 
 // Not encapsulated, so that the error and not-found handlers are those of the whole server.
@@ -41,6 +50,11 @@ export function serverOptions (config: Config): FastifyServerOptions {
 function answerBrokenRequest (error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
+    return
+  }
+  // Bytes after a request that said it would be the last. Its answer is on the way, and a second one would be taken for part of it.
+  if (error.code === 'HPE_CLOSED_CONNECTION') {
+    socket.end()
     return
   }
   const [code, detail] = brokenRequests[error.code ?? ''] ?? notHttp

@@ -3,10 +3,10 @@ import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { changeArticle, type Change } from '../../src/articles/change.ts'
 import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
-import { ArticleListQuerySchema, ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema } from '../../src/articles/schemas.ts'
+import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema } from '../../src/articles/schemas.ts'
 import { IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
-import { sendPage } from '../../src/paging.ts'
+import { ListQuerySchema, sendPage } from '../../src/paging.ts'
 import { Problem } from '../../src/problems.ts'
 import { json, nothing, problems } from '../../src/responses.ts'
 
@@ -24,7 +24,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       operationId: 'listArticles',
       summary: 'List articles',
       tags: ['articles'],
-      querystring: ArticleListQuerySchema,
+      querystring: ListQuerySchema,
       response: {
         200: json(ArticleListSchema, 'A page of articles.', 'Link', 'ETag', 'Cache-Control', 'Vary'),
         304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'),
@@ -62,7 +62,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       response: {
         200: json(ArticleSchema, 'The article.', 'ETag', 'Cache-Control', 'Vary'),
         304: nothing('The client has it already.', 'ETag', 'Cache-Control', 'Vary'),
-        ...problems(401, 403, 404)
+        ...problems(400, 401, 403, 404)
       }
     }
   }, async (request, reply) => {
@@ -96,7 +96,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       tags: ['articles'],
       params: ArticleParamsSchema,
       headers: IfMatchSchema,
-      response: { 204: nothing('It is gone.'), ...problems(400, 401, 403, 404, 412) }
+      response: { 204: nothing('It is gone.'), ...problems(400, 401, 403, 404, 412, 413, 415) }
     }
   }, async (request, reply) => {
     await changeArticle(fastify.db, asked(request, request.params.id), found => deleteArticle(fastify.db, found))

@@ -1,8 +1,9 @@
 import { sql, type SelectQueryBuilder } from 'kysely'
 import { containing, pageOf, searchInSlices, type Page } from '../database/slices.ts'
 import type { Database, Tables } from '../database/tables.ts'
+import type { ListQuery } from '../paging.ts'
 import type { User } from '../users/queries.ts'
-import type { Article, ArticleListQuery } from './schemas.ts'
+import type { Article } from './schemas.ts'
 
 /** An article with what is needed to change it: who may, and since when nobody else has. */
 export interface StoredArticle extends Article {
@@ -11,7 +12,7 @@ export interface StoredArticle extends Article {
 }
 
 /** A page of the articles, by id; with `q`, of those whose name contains it, in any case. */
-export async function listArticles (db: Database, { limit, after, order, q = '' }: ArticleListQuery): Promise<Page<Article>> {
+export async function listArticles (db: Database, { limit, after, order, q = '' }: ListQuery): Promise<Page<Article>> {
   const past = order === 'asc' ? '>' : '<'
   const upTo = order === 'asc' ? '<=' : '>='
   const articlesAfter = (id: number | undefined) => db.selectFrom('articles')

@@ -1,6 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
 import { entityTag } from '../conditional.ts'
-import { orderProperty, pagingProperties, searchProperty } from '../paging.ts'
 
 const id = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] }
 
@@ -28,10 +27,6 @@ export const NewArticleSchema = Type.Object({
 }, { title: 'NewArticle', additionalProperties: false })
 
 export const ArticleParamsSchema = Type.Object({ id: Type.Integer(id) })
-
-export const ArticleListQuerySchema = Type.Object({ ...pagingProperties, order: orderProperty, q: searchProperty })
-
-export type ArticleListQuery = Static<typeof ArticleListQuerySchema>
 
 /** Changes whenever anything changes that an article shows, also its author's name. */
 export function articleTag ({ id, name, author, createdAt, updatedAt }: Article): string {

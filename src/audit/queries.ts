@@ -1,7 +1,8 @@
 import type { Database } from '../database/tables.ts'
 import { pageOf, type Page } from '../database/slices.ts'
+import type { PageQuery } from '../paging.ts'
 import type { User } from '../users/queries.ts'
-import type { AuditAction, AuditEntry, AuditQuery } from './schemas.ts'
+import type { AuditAction, AuditEntry } from './schemas.ts'
 
 /** Notes who did what to a user; in the transaction that does it. */
 export async function insertAudit (db: Database, actor: string, action: AuditAction, user: Pick<User, 'id' | 'username'>, changes: Record<string, unknown> = {}): Promise<void> {
@@ -11,7 +12,7 @@ export async function insertAudit (db: Database, actor: string, action: AuditAct
 }
 
 /** A page of the audit trail, the newest first. */
-export async function listAudit (db: Database, { limit, after }: AuditQuery): Promise<Page<AuditEntry>> {
+export async function listAudit (db: Database, { limit, after }: PageQuery): Promise<Page<AuditEntry>> {
   const rows = await db.selectFrom('audit')
     .select(['id', 'at', 'actor', 'action', 'user_id as userId', 'username', 'changes'])
     .$if(after !== undefined, query => query.where('id', '<', after ?? 0))

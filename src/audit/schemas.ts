@@ -1,5 +1,4 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { pagingProperties } from '../paging.ts'
 
 export type AuditAction = 'created' | 'bound' | 'changed' | 'disabled' | 'enabled' | 'deleted' | 'signed_out'
 
@@ -18,5 +17,3 @@ export const AuditEntrySchema = Type.Object({
 export type AuditEntry = Static<typeof AuditEntrySchema>
 
 export const AuditListSchema = Type.Array(AuditEntrySchema, { maxItems: 100 })
-export const AuditQuerySchema = Type.Object(pagingProperties)
-export type AuditQuery = Static<typeof AuditQuerySchema>

@@ -472,9 +472,9 @@ export type $defs = Record<string, never>;
 export interface operations {
     listAudit: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most members of the answer. */
-                limit: number;
+                limit?: number;
                 /** @description The id after which the page begins, in its order. */
                 after?: number;
             };
@@ -628,13 +628,13 @@ export interface operations {
     };
     listUsers: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most members of the answer. */
-                limit: number;
+                limit?: number;
                 /** @description The id after which the page begins, in its order. */
                 after?: number;
                 /** @description By id: the oldest or the newest first. */
-                order: "asc" | "desc";
+                order?: "asc" | "desc";
                 /** @description at most 50 characters, in any case, without NUL or lone surrogates. A page of a search may be short, or empty, while there is more: follow its Link */
                 q?: string;
             };
@@ -1011,6 +1011,21 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
@@ -1183,6 +1198,36 @@ export interface operations {
             };
             /** @description There is no such thing: `not_found`. */
             404: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large: `payload_too_large`. */
+            413: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            415: {
                 headers: {
                     /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
@@ -1606,13 +1651,13 @@ export interface operations {
     };
     listArticles: {
         parameters: {
-            query: {
+            query?: {
                 /** @description The most members of the answer. */
-                limit: number;
+                limit?: number;
                 /** @description The id after which the page begins, in its order. */
                 after?: number;
                 /** @description By id: the oldest or the newest first. */
-                order: "asc" | "desc";
+                order?: "asc" | "desc";
                 /** @description at most 50 characters, in any case, without NUL or lone surrogates. A page of a search may be short, or empty, while there is more: follow its Link */
                 q?: string;
             };
@@ -1997,6 +2042,21 @@ export interface operations {
                 };
                 content?: never;
             };
+            /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
+            400: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
@@ -2187,6 +2247,36 @@ export interface operations {
             };
             /** @description It has changed since it was read: `precondition_failed`. */
             412: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is too large: `payload_too_large`. */
+            413: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            415: {
                 headers: {
                     /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;

@@ -1,7 +1,7 @@
 import { sql, type Selectable } from 'kysely'
 import { containing, pageOf, searchInSlices, type Page } from '../database/slices.ts'
 import type { Database, UsersTable } from '../database/tables.ts'
-import type { UserListQuery } from './schemas.ts'
+import type { ListQuery } from '../paging.ts'
 
 /** A local user. `issuer` and `sub` say who in Cognito it is; both are null until it is bound. */
 export interface User {
@@ -18,7 +18,7 @@ export interface User {
 export type NewUser = Pick<User, 'username' | 'email' | 'issuer' | 'sub'>
 
 /** A page of users, by id; with `q`, of those whose username or e-mail contains it, in any case. */
-export async function listUsers (db: Database, { limit, after, order, q = '' }: UserListQuery): Promise<Page<User>> {
+export async function listUsers (db: Database, { limit, after, order, q = '' }: ListQuery): Promise<Page<User>> {
   const past = order === 'asc' ? '>' : '<'
   const upTo = order === 'asc' ? '<=' : '>='
   const usersAfter = (id: number | undefined) => db.selectFrom('users')

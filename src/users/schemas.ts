@@ -1,5 +1,4 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { orderProperty, pagingProperties, searchProperty } from '../paging.ts'
 
 const id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] })
 const shownEmail = Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, examples: ['alice@example.com'] })
@@ -50,7 +49,3 @@ export const UserChangesSchema = Type.Partial(Type.Object({ username, email, dis
 })
 
 export type UserChanges = Static<typeof UserChangesSchema>
-
-export const UserListQuerySchema = Type.Object({ ...pagingProperties, order: orderProperty, q: searchProperty })
-
-export type UserListQuery = Static<typeof UserListQuerySchema>

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { listAudit } from '../../../src/audit/queries.ts'
-import { AuditListSchema, AuditQuerySchema } from '../../../src/audit/schemas.ts'
+import { AuditListSchema } from '../../../src/audit/schemas.ts'
 import { sendConditionally } from '../../../src/conditional.ts'
-import { sendPage } from '../../../src/paging.ts'
+import { PageQuerySchema, sendPage } from '../../../src/paging.ts'
 import { json, nothing, problems } from '../../../src/responses.ts'
 
 interface AdminAuditOptions {
@@ -20,7 +20,7 @@ const adminAudit: FastifyPluginAsyncTypebox<AdminAuditOptions> = async (fastify,
       summary: 'Who did what to which user',
       description: 'The newest first.',
       tags: ['admin'],
-      querystring: AuditQuerySchema,
+      querystring: PageQuerySchema,
       response: { 200: json(AuditListSchema, 'A page of the audit trail.', 'Link', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403) }
     }
   }, async (request, reply) => sendPage(request, reply, await listAudit(fastify.db, request.query)))

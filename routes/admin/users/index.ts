@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { sendConditionally } from '../../../src/conditional.ts'
-import { sendPage } from '../../../src/paging.ts'
+import { ListQuerySchema, sendPage } from '../../../src/paging.ts'
 import { json, nothing, problems } from '../../../src/responses.ts'
 import { signOut } from '../../../src/sign-outs/sign-out.ts'
 import { addUser, changeUser, noSuchUser, removeUser } from '../../../src/users/administer.ts'
 import { findUser, listUsers, type User } from '../../../src/users/queries.ts'
-import { NewUserSchema, UserChangesSchema, UserListQuerySchema, UserListSchema, UserParamsSchema, UserSchema } from '../../../src/users/schemas.ts'
+import { NewUserSchema, UserChangesSchema, UserListSchema, UserParamsSchema, UserSchema } from '../../../src/users/schemas.ts'
 
 interface AdminUsersOptions {
   adminGroup: string
@@ -21,7 +21,7 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
       operationId: 'listUsers',
       summary: 'List users',
       tags: ['admin'],
-      querystring: UserListQuerySchema,
+      querystring: ListQuerySchema,
       response: { 200: json(UserListSchema, 'A page of users.', 'Link', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403) }
     }
   }, async (request, reply) => sendPage(request, reply, await listUsers(fastify.db, request.query)))
@@ -46,7 +46,7 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
       summary: 'Read a user',
       tags: ['admin'],
       params: UserParamsSchema,
-      response: { 200: json(UserSchema, 'The user.', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has it already.', 'ETag', 'Cache-Control', 'Vary'), ...problems(401, 403, 404) }
+      response: { 200: json(UserSchema, 'The user.', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has it already.', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403, 404) }
     }
   }, async ({ params }) => findUserOrRefuse(params.id))
 
@@ -69,7 +69,7 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
       description: 'The articles of the user stay, without an author. Where users are provisioned automatically, disable a user who is not to come back.',
       tags: ['admin'],
       params: UserParamsSchema,
-      response: { 204: nothing('The user is gone.'), ...problems(400, 401, 403, 404) }
+      response: { 204: nothing('The user is gone.'), ...problems(400, 401, 403, 404, 413, 415) }
     }
   }, async ({ params, user }, reply) => {
     await removeUser(fastify.db, user.username, params.id)

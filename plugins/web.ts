@@ -1,0 +1,68 @@
+import { existsSync } from 'node:fs'
+import { fileURLToPath } from 'node:url'
+import fastifyStatic from '@fastify/static'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+
+interface WebOptions {
+  userPoolIds: string[]
+  clientIds: string[]
+  endpoint: string | undefined
+  adminGroup: string
+  /** Where the built pages are; `web/dist` by default. */
+  webFolder?: string
+}
+
+/** Serves the web app, where it has been built, and tells it which user pool it signs in to. */
+const web: FastifyPluginAsync<WebOptions> = async (fastify, options) => {
+  const { endpoint, adminGroup, userPoolIds: [userPoolId = ''], clientIds: [clientId = ''] } = options
+  const { webFolder = fileURLToPath(new URL('../web/dist', import.meta.url)) } = options
+  const region = userPoolId.slice(0, userPoolId.indexOf('_'))
+
+  fastify.get('/config.json', { schema: { hide: true } }, async (_request, reply) => {
+    return reply.header('cache-control', 'no-cache').send({ region, userPoolId, clientId, endpoint, adminGroup })
+  })
+
+  if (!existsSync(`${webFolder}/index.html`)) {
+    fastify.log.info('there is no web app here: npm run build:web makes it')
+    return
+  }
+  const headers = pageHeaders(endpoint ?? `https://cognito-idp.${region}.amazonaws.com`)
+  await fastify.register(fastifyStatic, {
+    root: webFolder,
+    // One route a file: every other address keeps its own 404 and 405.
+    wildcard: false,
+    preCompressed: true,
+    globIgnore: ['**/*.br', '**/*.gz'],
+    decorateReply: false,
+    cacheControl: false,
+    setHeaders: (reply, path) => {
+      // Vite names what it puts into assets/ by its content.
+      const hashed = path.startsWith(`${webFolder}/assets/`)
+      reply.headers({ ...headers, 'cache-control': hashed ? 'public, max-age=31536000, immutable' : 'no-cache' })
+    }
+  })
+}
+
+function pageHeaders (identityProvider: string): Record<string, string> {
+  const policy = {
+    'default-src': "'none'",
+    'script-src': "'self'",
+    'style-src': "'self'",
+    'font-src': "'self'",
+    'img-src': "'self' data:",
+    'connect-src': `'self' ${new URL(identityProvider).origin}`,
+    'base-uri': "'none'",
+    'form-action': "'none'",
+    'frame-ancestors': "'none'"
+  }
+  return {
+    'content-security-policy': Object.entries(policy).map(([directive, sources]) => `${directive} ${sources}`).join('; '),
+    'cross-origin-opener-policy': 'same-origin',
+    'permissions-policy': 'camera=(), geolocation=(), microphone=()',
+    'referrer-policy': 'no-referrer',
+    'x-content-type-options': 'nosniff'
+  }
+}
+
+export default fp(web, { name: 'web' })

@@ -1,0 +1,55 @@
+import BetterSqlite3 from 'better-sqlite3'
+import { sql } from 'kysely'
+import t from 'tap'
+import { startApp, startPool } from '../helper.ts'
+import { until } from '../service-process.ts'
+
+t.test('GET /health/live answers without a token', async t => {
+  const { app } = await startApp(t)
+  const response = await app.inject('/health/live')
+  t.equal(response.statusCode, 200)
+  t.strictSame(response.json(), { status: 'ok' })
+})
+
+t.test('GET /health/ready is a 503 until there are keys, and 200 from then on', async t => {
+  const pool = await startPool(t)
+  pool.answer = (_request, response) => response.writeHead(500).end()
+  const { app } = await startApp(t, {}, pool)
+  const response = await app.inject('/health/ready')
+  t.match(response, { statusCode: 503, headers: { 'content-type': /problem\+json/, 'retry-after': '1' } })
+  t.match(response.json(), { code: 'identity_provider_unavailable' })
+  t.equal((await app.inject('/health/live')).statusCode, 200)
+
+  pool.answer = pool.publish
+  await until(async () => (await app.inject('/health/ready')).statusCode === 200)
+  await pool.down()
+  t.equal((await app.inject('/health/ready')).statusCode, 200)
+})
+
+t.test('GET /health/ready is a 503 while migrations are to come', async t => {
+  const { app } = await startApp(t)
+  await until(async () => (await app.inject('/health/ready')).statusCode === 200)
+  await sql`DELETE FROM kysely_migration`.execute(app.db)
+  const response = await app.inject('/health/ready')
+  t.match(response, { statusCode: 503, headers: { 'retry-after': '1' } })
+  t.match(response.json(), { code: 'storage_unavailable' })
+})
+
+t.test('GET /health/ready is a 503 while the database does not answer', async t => {
+  const path = `${t.testdir()}/articles.db`
+  const { app } = await startApp(t, { DATABASE_URL: `sqlite:${path}` })
+  await until(async () => (await app.inject('/health/ready')).statusCode === 200)
+
+  // Without the write-ahead log a writer holds up readers.
+  await sql`PRAGMA journal_mode = DELETE`.execute(app.db)
+  const other = new BetterSqlite3(path)
+  t.teardown(() => other.close())
+  other.exec('BEGIN EXCLUSIVE')
+  const response = await app.inject('/health/ready')
+  t.match(response, { statusCode: 503, headers: { 'retry-after': '1' } })
+  t.match(response.json(), { code: 'storage_unavailable' })
+  t.equal((await app.inject('/health/live')).statusCode, 200)
+
+  other.exec('ROLLBACK')
+  t.equal((await app.inject('/health/ready')).statusCode, 200)
+})
