@@ -1,4 +1,7 @@
+import { randomUUID } from 'node:crypto'
+import { join } from 'node:path'
 import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
+import pg from 'pg'
 import type { Test } from 'tap'
 import { app, serverOptions } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
@@ -22,6 +25,25 @@ export async function startPool (t: Test, options?: { id?: string, clientId?: st
   return pool
 }
 
+/** The URL of a new database that is gone with the test: a file, or, where the tests run on PostgreSQL, a database there. */
+export async function newDatabase (t: Test): Promise<string> {
+  const server = process.env.TEST_DATABASE_URL
+  if (server === undefined) return `sqlite:${join(t.testdir(), `${randomUUID()}.db`)}`
+  const name = `test_${randomUUID().replaceAll('-', '')}`
+  await administer(server, `create database ${name}`)
+  t.teardown(() => administer(server, `drop database ${name} with (force)`))
+  const url = new URL(server)
+  url.pathname = name
+  return url.href
+}
+
+async function administer (server: string, statement: string): Promise<void> {
+  const client = new pg.Client(server)
+  await client.connect()
+  await client.query(statement)
+  await client.end()
+}
+
 /** The environment of a service over a pool, with a database of its own in memory. */
 export function environment (pool: UserPool, changes: Record<string, string> = {}): Record<string, string> {
   return {
@@ -42,7 +64,8 @@ export function environment (pool: UserPool, changes: Record<string, string> = {
 export async function startApp (t: Test, changes: Record<string, string> = {}, ownPool?: UserPool, extend?: (app: FastifyInstance) => void): Promise<TestApp> {
   const pool = ownPool ?? await startPool(t)
   const log: string[] = []
-  const config = readConfig(environment(pool, changes))
+  const { DATABASE_URL = process.env.TEST_DATABASE_URL === undefined ? 'sqlite::memory:' : await newDatabase(t) } = changes
+  const config = readConfig(environment(pool, { ...changes, DATABASE_URL }))
   const server = Fastify({ ...serverOptions(config), logger: { level: config.level, stream: { write: line => { log.push(line) } } } })
   t.teardown(() => server.close())
   await server.register(app, config)

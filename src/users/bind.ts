@@ -29,20 +29,21 @@ export interface BindOptions {
 export async function bindIdentity (db: Database, identity: Identity, { actor, provision }: BindOptions): Promise<User | NotBound> {
   const { issuer, subject, username, email, emailVerified } = identity
   return inTransaction(db, async transaction => {
-    // Another request of the same user may have been faster.
-    const known = await findUserByIdentity(transaction, issuer, subject)
-    if (known !== undefined) return known
-
     const owner = email === null ? undefined : await findUserByEmail(transaction, email)
-    if (owner !== undefined && owner.sub !== null) return 'taken'
+    if (owner !== undefined && owner.sub !== null) return settled(transaction)
     if (owner === undefined && !provision) return 'unknown'
     if (email !== null && !emailVerified) return 'email_not_verified'
 
     const user = owner === undefined
       ? await insertUser(transaction, { username, email, issuer, sub: subject })
       : await bindUser(transaction, owner.id, issuer, subject)
-    if (user === undefined) return 'taken'
+    if (user === undefined) return settled(transaction)
     await insertAudit(transaction, actor, owner === undefined ? 'created' : 'bound', user, { issuer, sub: subject })
     return user
   })
+
+  // Another request of the same user may have been faster, at any moment of this one.
+  async function settled (transaction: Database): Promise<User | NotBound> {
+    return await findUserByIdentity(transaction, issuer, subject) ?? 'taken'
+  }
 }

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { setTimeout as wait } from 'node:timers/promises'
-import { bearer, environment, startApp, startPool } from '../helper.ts'
+import { bearer, newDatabase, startApp, startPool } from '../helper.ts'
 import { administrator, codes, person, personWith } from '../people.ts'
 
 const now = () => Math.floor(Date.now() / 1000)
@@ -47,7 +47,7 @@ t.test('a token without auth_time, or even iat, counts as begun when it was issu
 
 t.test('POST /admin/users/:id/sign-out ends another’s, on every replica', async t => {
   const pool = await startPool(t)
-  const database = `sqlite:${t.testdir()}/articles.db`
+  const database = await newDatabase(t)
   const one = (await startApp(t, { DATABASE_URL: database }, pool)).app
   const two = (await startApp(t, { DATABASE_URL: database }, pool)).app
   const alice = person(one, pool, 'alice', { auth_time: now() - 5 })
@@ -79,8 +79,7 @@ t.test('an administrator who is signed out administers no more', async t => {
 
 t.test('a sign-out is forgotten when the last token it is about has expired', async t => {
   const pool = await startPool(t)
-  const DATABASE_URL = `sqlite:${t.testdir()}/articles.db`
-  t.match(environment(pool, { DATABASE_URL }), { DATABASE_URL })
+  const DATABASE_URL = await newDatabase(t)
   const { app } = await startApp(t, { DATABASE_URL }, pool)
   await person(app, pool, 'alice').request('POST', '/me/sign-out')
   await person(app, pool, 'bob').request('POST', '/me/sign-out')
