@@ -1,7 +1,7 @@
 import jwt from '@fastify/jwt'
 import type { FastifyBaseLogger, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { readBearer } from '../src/cognito/bearer.ts'
+import { readBearer, tokenOf } from '../src/cognito/bearer.ts'
 import { authenticationProblem, defaultRealm, noToken } from '../src/cognito/challenge.ts'
 import { checkClaims } from '../src/cognito/claims.ts'
 import { fetchKeySet } from '../src/cognito/fetch-key-set.ts'
@@ -33,10 +33,14 @@ declare module 'fastify' {
     requireGroup (group: string): Guard
     /** A hook: an access token with the scope, or 403. */
     requireScope (scope: string): Guard
+    /** Whether the token of a request is one that verified before, and still holds: known without any cost. */
+    remembersToken (request: FastifyRequest): boolean
   }
   interface FastifyRequest {
     [attempt]: { token: string, key: SigningKey } | null
     [identity]: VerifiedUser | null
+    /** Whether a guard has let the request in, so that it has a `user`. */
+    readonly isAuthenticated: boolean
     verifiedClaims: unknown
   }
 }
@@ -104,6 +108,11 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
       return this[identity]
     }
   })
+  fastify.decorateRequest('isAuthenticated', {
+    getter (this: FastifyRequest) {
+      return this[identity] !== null
+    }
+  })
   fastify.decorate('keyStore', keyStore)
   fastify.decorate('authenticate', authenticate)
   fastify.decorate('requireGroup', group => async (request, reply) => {
@@ -116,6 +125,10 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
     throw new Problem('forbidden', `This needs an access token with the scope ${scope}.`, {
       headers: { 'www-authenticate': `Bearer realm="${realm}", error="insufficient_scope", scope="${scope}"` }
     })
+  })
+  fastify.decorate('remembersToken', request => {
+    const token = tokenOf(request.headers.authorization ?? '')
+    return token !== undefined && tokens.get(token) !== undefined
   })
   fastify.addHook('onReady', async () => keyStore.start())
   fastify.addHook('onClose', async () => keyStore.close())

@@ -38,4 +38,5 @@ function allowedMethods (methods: Map<string, string[]>, path: string): string[]
   return [...new Set(allowed)].sort()
 }
 
-export default fp(problems, { name: 'problems' })
+// Limits come first, so that a flood of unknown addresses is limited too.
+export default fp(problems, { name: 'problems', dependencies: ['rate-limit'] })

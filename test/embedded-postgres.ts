@@ -50,7 +50,7 @@ export async function startPostgres (...flags: string[]): Promise<PostgresServer
   }
 }
 
-async function freePort (): Promise<number> {
+export async function freePort (): Promise<number> {
   const server = createServer()
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
   const { port }: AddressInfo = Object(server.address())

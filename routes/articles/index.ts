@@ -16,6 +16,7 @@ interface ArticlesOptions {
 
 const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { adminGroup }) => {
   fastify.addHook('onRequest', fastify.authenticate)
+  fastify.addHook('onRequest', fastify.limitUser)
   fastify.addHook('onRequest', fastify.loadAccount)
   fastify.addHook('onSend', sendConditionally)
 

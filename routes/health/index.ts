@@ -8,6 +8,7 @@ const HealthSchema = Type.Object({ status: Type.Literal('ok') }, { title: 'Healt
 
 const health: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get('/live', {
+    config: { rateLimit: false },
     schema: {
       operationId: 'getLiveness',
       summary: 'Is the process alive',
@@ -18,6 +19,7 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
   }, async () => ({ status: 'ok' as const }))
 
   fastify.get('/ready', {
+    config: { rateLimit: false },
     schema: {
       operationId: 'getReadiness',
       summary: 'Can requests be served',

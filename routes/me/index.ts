@@ -5,6 +5,7 @@ import { MeSchema } from '../../src/users/schemas.ts'
 
 const me: FastifyPluginAsyncTypebox = async fastify => {
   fastify.addHook('onRequest', fastify.authenticate)
+  fastify.addHook('onRequest', fastify.limitUser)
   fastify.addHook('onRequest', fastify.loadAccount)
 
   fastify.get('/', {

@@ -10,6 +10,8 @@ interface AdminAuditOptions {
 }
 
 const adminAudit: FastifyPluginAsyncTypebox<AdminAuditOptions> = async (fastify, { adminGroup }) => {
+  fastify.addHook('onRequest', fastify.authenticate)
+  fastify.addHook('onRequest', fastify.limitUser)
   fastify.addHook('onRequest', fastify.requireGroup(adminGroup))
   fastify.addHook('onRequest', fastify.refuseBarred)
   fastify.addHook('onSend', sendConditionally)

@@ -12,6 +12,8 @@ interface AdminUsersOptions {
 }
 
 const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify, { adminGroup }) => {
+  fastify.addHook('onRequest', fastify.authenticate)
+  fastify.addHook('onRequest', fastify.limitUser)
   fastify.addHook('onRequest', fastify.requireGroup(adminGroup))
   fastify.addHook('onRequest', fastify.refuseBarred)
   fastify.addHook('onSend', sendConditionally)

@@ -1,0 +1,129 @@
+import rateLimit from '@fastify/rate-limit'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { Redis } from 'ioredis'
+import { Problem } from '../src/problems.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** An `onRequest` hook, after `authenticate`: counts the request for its user, or 429. */
+    limitUser (request: FastifyRequest, reply: FastifyReply): Promise<void>
+  }
+}
+
+interface RateLimitOptions {
+  rateLimitMax: number
+  /** Seconds. */
+  rateLimitWindow: number
+  redisUrl: string | undefined
+}
+
+interface Count {
+  remaining: number
+  exceeded: boolean
+  /** Seconds until the window ends; 0 where none has begun. */
+  reset: number
+}
+
+type Counter = (request: FastifyRequest, options?: { increment: boolean }) => Promise<Count>
+
+/**
+ * Limits requests in two stages. What comes without a verified user, be it a bad token or an unknown address, counts for the
+ * network address it comes from, and is refused before anything is verified once that has had its share; a token that
+ * verified before passes even then. What comes with one counts for the user.
+ */
+const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateLimitMax: max, rateLimitWindow: window, redisUrl }) => {
+  if (max === 0) {
+    fastify.decorate('limitUser', async () => {})
+    return
+  }
+  const limits = { max, timeWindow: window * 1000 }
+  const userKey = ({ user }: FastifyRequest) => `${user.issuer} ${user.subject}`
+  const { countAddress, countUser } = await counters(fastify, redisUrl, limits, userKey)
+
+  fastify.addHook('onRequest', async (request, reply) => {
+    if (request.routeOptions.config.rateLimit === false || fastify.remembersToken(request)) return
+    const count = await countAddress(request, { increment: false })
+    if (count.remaining === 0) refuse(reply, count)
+  })
+
+  fastify.addHook('onSend', async (request, reply) => {
+    if (request.isAuthenticated || request.routeOptions.config.rateLimit === false || reply.statusCode === 429) return
+    tell(reply, await countAddress(request))
+  })
+
+  fastify.decorate('limitUser', async (request, reply) => {
+    const count = await countUser(request)
+    if (count.exceeded) refuse(reply, count)
+    tell(reply, count)
+  })
+
+  function refuse (reply: FastifyReply, count: Count): never {
+    tell(reply, count)
+    throw new Problem('rate_limited', `No more than ${max} requests in ${window} s are taken here.`, { headers: { 'retry-after': `${Math.max(1, count.reset)}` } })
+  }
+
+  // https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
+  const policy = `"default";q=${max};w=${window}`
+  function tell (reply: FastifyReply, { remaining, reset }: Count): void {
+    reply.header('ratelimit-policy', policy).header('ratelimit', `"default";r=${remaining};t=${reset === 0 ? window : reset}`)
+  }
+}
+
+interface Limits { max: number, timeWindow: number }
+
+async function counters (fastify: FastifyInstance, redisUrl: string | undefined, limits: Limits, userKey: (request: FastifyRequest) => string) {
+  const local = await countersIn(fastify, undefined, limits, userKey)
+  if (redisUrl === undefined) return local
+
+  const redis = await connect(fastify, redisUrl)
+  const shared = await countersIn(fastify, redis, limits, userKey)
+  return { countAddress: orElse(shared.countAddress, local.countAddress), countUser: orElse(shared.countUser, local.countUser) }
+}
+
+/** Counters in a scope of their own, since @fastify/rate-limit has one store a scope. */
+async function countersIn (fastify: FastifyInstance, redis: Redis | undefined, limits: Limits, userKey: (request: FastifyRequest) => string) {
+  let result: { countAddress: Counter, countUser: Counter } | undefined
+  await fastify.register(async scope => {
+    await scope.register(rateLimit, { global: false, cache: 50_000, ...(redis && { redis, nameSpace: 'articles-rate-limit-' }) })
+    result = {
+      countAddress: asCounter(scope.createRateLimit(limits)),
+      countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: userKey }))
+    }
+  })
+  if (result === undefined) throw new Error('the counters were not made')
+  return result
+}
+
+function asCounter (check: ReturnType<FastifyInstance['createRateLimit']>): Counter {
+  return async (request, options) => {
+    const count = await check(request, options)
+    return count.isAllowed ? { remaining: Infinity, exceeded: false, reset: 0 } : { remaining: count.remaining, exceeded: count.isExceeded, reset: count.ttlInSeconds }
+  }
+}
+
+/** Limits that hold for this process alone are better than none, while Redis is away. */
+function orElse (shared: Counter, local: Counter): Counter {
+  return async (request, options) => {
+    try {
+      return await shared(request, options)
+    } catch {
+      return local(request, options)
+    }
+  }
+}
+
+async function connect (fastify: FastifyInstance, url: string): Promise<Redis> {
+  const redis = new Redis(url, { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: 500 })
+  let reachable = true
+  redis.on('error', error => {
+    if (reachable) fastify.log.warn({ err: error }, 'Redis cannot be reached; rate limits are local')
+    reachable = false
+  })
+  redis.on('ready', () => { reachable = true })
+  fastify.addHook('onClose', async () => redis.disconnect())
+  await redis.connect().catch(() => {})
+  return redis
+}
+
+export default fp(rateLimits, { name: 'rate-limit', dependencies: ['cognito-auth'] })

@@ -1,0 +1,135 @@
+import { spawn, spawnSync } from 'node:child_process'
+import { once } from 'node:events'
+import { connect } from 'node:net'
+import { setTimeout as wait } from 'node:timers/promises'
+import t from 'tap'
+import { freePort } from '../embedded-postgres.ts'
+import { bearer, newDatabase, startApp, startPool } from '../helper.ts'
+import { codes, person } from '../people.ts'
+
+const limit = { RATE_LIMIT_MAX: '5', RATE_LIMIT_WINDOW_S: '60' }
+
+t.test('a user may send so many requests a window, whatever the token and the address', async t => {
+  const { app, pool } = await startApp(t, limit)
+  const [one, two] = [person(app, pool, 'alice'), person(app, pool, 'alice')]
+  for (let n = 1; n <= 5; n++) {
+    const response = await (n % 2 ? one : two).request('GET', '/me', { remoteAddress: `127.0.0.${n}` })
+    t.equal(response.statusCode, 200)
+    t.equal(response.headers['ratelimit-policy'], '"default";q=5;w=60')
+    t.match(response.headers.ratelimit, new RegExp(`^"default";r=${5 - n};t=\\d+$`))
+  }
+  const refused = await one.request('GET', '/articles')
+  t.strictSame(codes(refused), [429, 'rate_limited'])
+  t.match(refused.headers, { 'retry-after': /^([1-9]|[1-5]\d|60)$/, ratelimit: /^"default";r=0;t=\d+$/ })
+  t.equal((await person(app, pool, 'bob').request('GET', '/me')).statusCode, 200, 'others are not limited with them')
+})
+
+t.test('bad tokens and unknown addresses count for the network address', async t => {
+  const { app, pool } = await startApp(t, limit)
+  const attempts = [{ url: '/articles' }, { url: '/articles', headers: bearer('bad') }, { url: '/nothing' }, { method: 'PUT', url: '/articles' }, { url: '/admin/users', headers: bearer('bad') }] as const
+  for (const [n, attempt] of attempts.entries()) {
+    const response = await app.inject(attempt)
+    t.ok([401, 404, 405].includes(response.statusCode))
+    t.match(response.headers.ratelimit, new RegExp(`r=${4 - n};`))
+  }
+  for (const attempt of attempts) t.strictSame(codes(await app.inject(attempt)), [429, 'rate_limited'])
+  t.equal((await app.inject({ ...attempts[0], remoteAddress: '127.0.0.2' })).statusCode, 401, 'another address is not limited')
+  t.strictSame(codes(await app.inject({ url: '/me', headers: bearer(pool.idToken()) })), [429, 'rate_limited'], 'a token that nobody knows is not even verified')
+})
+
+t.test('a token that verified before passes where its address is limited', async t => {
+  const { app, pool } = await startApp(t, limit)
+  const alice = person(app, pool, 'alice')
+  t.equal((await alice.request('GET', '/me')).statusCode, 200)
+  for (let n = 0; n < 6; n++) await app.inject('/articles')
+  t.equal((await app.inject('/articles')).statusCode, 429)
+  t.equal((await alice.request('GET', '/me')).statusCode, 200)
+})
+
+t.test('who is refused for their rights is limited as a user', async t => {
+  const { app, pool } = await startApp(t, limit)
+  const alice = person(app, pool, 'alice')
+  for (let n = 0; n < 5; n++) t.strictSame(codes(await alice.request('GET', '/admin/users')), [403, 'forbidden'])
+  t.strictSame(codes(await alice.request('GET', '/admin/users')), [429, 'rate_limited'])
+})
+
+t.test('the window ends', async t => {
+  const { app } = await startApp(t, { RATE_LIMIT_MAX: '1', RATE_LIMIT_WINDOW_S: '1' })
+  t.equal((await app.inject('/articles')).statusCode, 401)
+  const refused = await app.inject('/articles')
+  t.equal(refused.statusCode, 429)
+  t.equal(refused.headers['retry-after'], '1')
+  while ((await app.inject('/articles')).statusCode === 429) await wait(20)
+})
+
+t.test('health is never limited, and 0 is no limit', async t => {
+  const { app } = await startApp(t, { RATE_LIMIT_MAX: '1' })
+  for (let n = 0; n < 5; n++) t.equal((await app.inject('/health/live')).statusCode, 200)
+  const unlimited = (await startApp(t, { RATE_LIMIT_MAX: '0' })).app
+  for (let n = 0; n < 5; n++) t.equal((await unlimited.inject('/articles')).headers.ratelimit, undefined)
+})
+
+t.test('X-Forwarded-For is believed of trusted proxies alone', async t => {
+  const forged = (n: number) => ({ url: '/articles', headers: { 'x-forwarded-for': `203.0.113.${n}` } })
+  const direct = (await startApp(t, limit)).app
+  for (let n = 0; n < 5; n++) await direct.inject(forged(n))
+  t.equal((await direct.inject(forged(9))).statusCode, 429, 'a forged header changes nothing')
+
+  const behind = (await startApp(t, { ...limit, TRUST_PROXY: '127.0.0.0/8, 10.0.0.1' })).app
+  for (let n = 0; n < 9; n++) t.equal((await behind.inject(forged(n))).statusCode, 401)
+  for (let n = 0; n < 5; n++) await behind.inject({ ...forged(1), remoteAddress: '192.0.2.1' })
+  t.equal((await behind.inject({ ...forged(200), remoteAddress: '192.0.2.1' })).statusCode, 429, 'a stranger is no proxy')
+})
+
+t.test('IPv6 addresses of one network count together', async t => {
+  const { app } = await startApp(t, limit)
+  for (let n = 0; n < 5; n++) await app.inject({ url: '/articles', remoteAddress: `2001:db8:1:1::${n}` })
+  t.equal((await app.inject({ url: '/articles', remoteAddress: '2001:db8:1:1:ffff::1' })).statusCode, 429)
+  t.equal((await app.inject({ url: '/articles', remoteAddress: '2001:db8:2:1::1' })).statusCode, 401)
+})
+
+const hasRedis = spawnSync('redis-server', ['--version']).status === 0
+
+t.test('replicas share limits through Redis, and go on without it', { skip: hasRedis ? false : 'needs Redis: apt-get install redis-server' }, async t => {
+  const port = await freePort()
+  const redis = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', t.testdir()], { stdio: 'ignore' })
+  t.teardown(() => redis.kill('SIGKILL'))
+  await answering(port)
+
+  const pool = await startPool(t)
+  const DATABASE_URL = await newDatabase(t)
+  const changes = { ...limit, DATABASE_URL, REDIS_URL: `redis://127.0.0.1:${port}` }
+  const one = (await startApp(t, changes, pool)).app
+  const { app: two, log } = await startApp(t, changes, pool)
+  const alice = [person(one, pool, 'alice'), person(two, pool, 'alice')] as const
+  for (let n = 1; n <= 5; n++) {
+    const response = await alice[n % 2 ? 0 : 1].request('GET', '/me')
+    t.match(response.headers.ratelimit, new RegExp(`r=${5 - n};`))
+  }
+  for (const person of alice) t.equal((await person.request('GET', '/me')).statusCode, 429)
+
+  redis.kill('SIGKILL')
+  await once(redis, 'exit')
+  for (const person of alice) {
+    for (let n = 1; n <= 5; n++) t.equal((await person.request('GET', '/me')).statusCode, 200, 'each replica now counts for itself')
+    t.equal((await person.request('GET', '/me')).statusCode, 429)
+  }
+  t.ok(log.some(line => line.includes('Redis cannot be reached')))
+})
+
+t.test('a service starts while Redis is away', async t => {
+  const { app } = await startApp(t, { ...limit, REDIS_URL: `redis://127.0.0.1:${await freePort()}` })
+  for (let n = 0; n < 5; n++) t.equal((await app.inject('/articles')).statusCode, 401)
+  t.equal((await app.inject('/articles')).statusCode, 429)
+})
+
+async function answering (port: number): Promise<void> {
+  for (let tries = 0; tries < 200; tries++) {
+    const socket = connect(port, '127.0.0.1')
+    const open = await once(socket, 'connect').then(() => true, () => false)
+    socket.destroy()
+    if (open) return
+    await wait(50)
+  }
+  throw new Error('the server does not answer')
+}
