@@ -1,10 +1,12 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { authenticationProblem, defaultRealm } from '../src/cognito/challenge.ts'
+import type { VerifiedUser } from '../src/cognito/verified-user.ts'
 import type { Provisioning } from '../src/config.ts'
-import { findSignOut } from '../src/sign-outs/queries.ts'
+import { ReadCache } from '../src/database/read-cache.ts'
+import { findSignOut, type SignOut } from '../src/sign-outs/queries.ts'
 import { refuseSignedOut } from '../src/sign-outs/sign-out.ts'
-import { findAccount, refuseDisabled } from '../src/users/account.ts'
+import { bindAccount, refuseDisabled } from '../src/users/account.ts'
 import { findUserByIdentity, type User } from '../src/users/queries.ts'
 
 declare module 'fastify' {
@@ -26,6 +28,12 @@ interface AccountOptions {
 }
 
 const account = Symbol('local user')
+const mostKnown = 10_000
+
+interface Known {
+  signOut: SignOut | undefined
+  user: User | undefined
+}
 
 /** Decorates requests with the local user that the verified one is bound to, as the database has it at that moment. */
 const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provisioning }) => {
@@ -38,22 +46,30 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
   })
 
   fastify.decorate('loadAccount', async request => {
-    await refuseEndedSession(request)
-    request[account] = await findAccount(fastify.db, request.user, provisioning)
+    const user = await findKnown(request.user) ?? await bindAccount(fastify.db, request.user, provisioning)
+    refuseDisabled(user)
+    request[account] = user
   })
 
   fastify.decorate('refuseBarred', async request => {
-    await refuseEndedSession(request)
-    refuseDisabled(await findUserByIdentity(fastify.db, request.user.issuer, request.user.subject))
+    refuseDisabled(await findKnown(request.user))
   })
 
-  async function refuseEndedSession ({ user }: FastifyRequest): Promise<void> {
-    const signOut = await findSignOut(fastify.db, user)
+  const known = new ReadCache<Known>(fastify.db, mostKnown)
+
+  /** The local user that is bound to a verified one, if there is one; 401 where the session is over. */
+  async function findKnown (verified: VerifiedUser): Promise<User | undefined> {
+    const { issuer, subject } = verified
+    const { signOut, user } = await known.read(`${issuer} ${subject}`, async () => ({
+      signOut: await findSignOut(fastify.db, verified),
+      user: await findUserByIdentity(fastify.db, issuer, subject)
+    }))
     try {
-      refuseSignedOut(signOut, user)
+      refuseSignedOut(signOut, verified)
     } catch (error) {
       throw authenticationProblem(error, defaultRealm)
     }
+    return user
   }
 }
 

@@ -1,9 +1,11 @@
 import jwt from '@fastify/jwt'
+// For its types, which the line above does not carry into the declarations.
+import '@fastify/jwt'
 import type { FastifyBaseLogger, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { readBearer, tokenOf } from '../src/cognito/bearer.ts'
 import { authenticationProblem, defaultRealm, noToken } from '../src/cognito/challenge.ts'
-import { checkClaims } from '../src/cognito/claims.ts'
+import { checkClaims, type TokenUse } from '../src/cognito/claims.ts'
 import { fetchKeySet } from '../src/cognito/fetch-key-set.ts'
 import { listIssuers } from '../src/cognito/issuers.ts'
 import type { SigningKey } from '../src/cognito/key-set.ts'
@@ -12,7 +14,6 @@ import { TokenRefusal } from '../src/cognito/refusal.ts'
 import { TokenCache } from '../src/cognito/token-cache.ts'
 import { readToken } from '../src/cognito/token.ts'
 import { verifiedUser, type VerifiedUser } from '../src/cognito/verified-user.ts'
-import type { TokenUse } from '../src/config.ts'
 import { Problem } from '../src/problems.ts'
 
 export type { VerifiedUser }

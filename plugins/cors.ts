@@ -14,7 +14,9 @@ const crossOrigin: FastifyPluginAsync<CorsOptions> = async (fastify, { corsOrigi
     methods: ['GET', 'HEAD', 'POST', 'PATCH', 'DELETE'],
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match'],
     exposedHeaders: ['Allow', 'ETag', 'Link', 'Location', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate'],
-    maxAge: 600
+    maxAge: 600,
+    // Other uses of OPTIONS are answered as if they were one.
+    strictPreflight: false
   })
 }
 

@@ -20,7 +20,10 @@ const database: FastifyPluginAsync<DatabaseOptions> = async (fastify, { database
   fastify.decorate('db', db)
   fastify.addHook('onClose', async () => db.destroy())
 
-  const applied = await migrateToLatest(db)
+  const applied = await migrateToLatest(db).catch((cause: unknown) => {
+    const reason = cause instanceof Error && 'code' in cause ? `${cause.message} (${cause.code})` : cause
+    throw new Error(`the database that DATABASE_URL names cannot be used: ${reason}`, { cause })
+  })
   if (applied.length > 0) fastify.log.info({ applied }, 'database migrated')
 }
 

@@ -5,7 +5,8 @@ import autoload from '@fastify/autoload'
 import { LogController, type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
 import type { Config } from './config.ts'
 import { sendProblem } from './error-response.ts'
-import { catalogue, Problem, problemBody, type ProblemCode } from './problems.ts'
+import { catalogue, Problem, type ProblemCode } from './problems.ts'
+import { problemBody } from './responses.ts'
 import { compileValidator } from './validation.ts'
 
 /** The service, as one plugin. */
@@ -38,16 +39,23 @@ export function serverOptions (config: Config): FastifyServerOptions {
     genReqId: () => randomUUID(),
     trustProxy: config.trustProxy,
     routerOptions: { ignoreTrailingSlash: true },
+    // A migration of a large table takes its time.
+    pluginTimeout: 0,
     // Enough for a slow client; too little for one that only means to hold a connection.
     requestTimeout: 30_000,
     connectionTimeout: 60_000,
-    frameworkErrors: (error, _request, reply) => { sendProblem(reply, error) },
+    // A connection that is kept open is served until it is told to close.
+    return503OnClosing: false,
+    frameworkErrors: (error, { method, log }, reply) => {
+      sendProblem(reply, error)
+      log.info({ method, status: reply.statusCode, code: reply.request.problem?.code }, 'request')
+    },
     clientErrorHandler: answerBrokenRequest
   }
 }
 
 /** Answers what is not HTTP enough to become a request. */
-function answerBrokenRequest (error: Error & { code?: string }, socket: Socket): void {
+function answerBrokenRequest (this: FastifyInstance, error: Error & { code?: string }, socket: Socket): void {
   if (error.code === 'ECONNRESET' || !socket.writable) {
     socket.destroy()
     return
@@ -58,7 +66,9 @@ function answerBrokenRequest (error: Error & { code?: string }, socket: Socket):
     return
   }
   const [code, detail] = brokenRequests[error.code ?? ''] ?? notHttp
-  const body = JSON.stringify(problemBody(new Problem(code, detail), randomUUID()))
+  const reqId = randomUUID()
+  const body = JSON.stringify(problemBody(new Problem(code, detail), reqId))
+  this.log.info({ reqId, status: catalogue[code][0], code, reason: error.code }, 'request')
   socket.end([
     `HTTP/1.1 ${catalogue[code][0]} ${catalogue[code][1]}`,
     'Content-Type: application/problem+json; charset=utf-8',

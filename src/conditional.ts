@@ -22,8 +22,8 @@ export function isStale (ifMatch: string | undefined, tag: string): boolean {
  * Everything may be kept by the client alone, and asked for again each time.
  */
 export async function sendConditionally (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
-  if ((request.method !== 'GET' && request.method !== 'HEAD') || reply.statusCode !== 200 || typeof payload !== 'string') return payload
-  const tag = String(reply.getHeader('etag') ?? entityTag(payload, String(reply.getHeader('link'))))
+  if ((request.method !== 'GET' && request.method !== 'HEAD') || reply.statusCode !== 200) return payload
+  const tag = String(reply.getHeader('etag') ?? entityTag(String(payload), String(reply.getHeader('link'))))
   reply.header('etag', tag).header('cache-control', 'private, no-cache').header('vary', varyBy(reply, 'Authorization'))
   if (!isNotModified(request.headers['if-none-match'], tag)) return payload
   reply.code(304).removeHeader('content-type').removeHeader('content-length')

@@ -1,8 +1,8 @@
 import { BlockList, isIP } from 'node:net'
 import { FormatRegistry, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
+import type { TokenUse } from './cognito/claims.ts'
 
-export type TokenUse = 'id' | 'access'
 export type Provisioning = 'strict' | 'auto'
 
 /** What the service is told. Every plugin takes the part it needs as its options. */
@@ -50,7 +50,7 @@ export class ConfigError extends Error {
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 FormatRegistry.Set('origins', value => list(value).every(item => URL.parse(item)?.origin === item))
-FormatRegistry.Set('endpoint', value => isPlainUrl(value) && URL.parse(value)?.search === '')
+FormatRegistry.Set('endpoint', value => isPlainUrl(value) && !value.includes('?'))
 FormatRegistry.Set('jwks-uri', value => isPlainUrl(value.replaceAll('{pool}', 'pool')))
 FormatRegistry.Set('trust-proxy', value => ['true', 'false'].includes(value) || list(value).every(isAddressOrRange))
 FormatRegistry.Set('port', value => isInteger(value, 0, 65_535))
@@ -91,18 +91,20 @@ export const EnvironmentSchema = Type.Object({
  * @throws {ConfigError} with every fault at once
  */
 export function readConfig (env: Record<string, string | undefined>): Config {
-  const held = Object.fromEntries(Object.entries(env)
-    .filter(([name, value]) => name in EnvironmentSchema.properties && value?.trim()))
+  const held = Object.fromEntries(Object.keys(EnvironmentSchema.properties).flatMap(name => {
+    const value = env[name]?.trim()
+    return value ? [[name, value]] : []
+  }))
   const environment = Value.Default(EnvironmentSchema, { ...held })
 
-  const faults = schemaFaults(environment, held).concat(plainHttpFaults(held), sharedKeySetFaults(held))
-  if (faults.length > 0 || !Value.Check(EnvironmentSchema, environment)) throw new ConfigError(faults)
+  const faults = { ...sharedKeySetFault(held), ...plainHttpFaults(held), ...schemaFaults(environment, held) }
+  if (Object.keys(faults).length > 0 || !Value.Check(EnvironmentSchema, environment)) throw new ConfigError(Object.values(faults))
 
   return {
     userPoolIds: list(environment.AWS_USER_POOLS_ID),
     clientIds: list(environment.AWS_APP_CLIENT_ID),
-    endpoint: environment.AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER?.trim().replace(/\/+$/, ''),
-    jwksUri: environment.COGNITO_JWKS_URI?.trim(),
+    endpoint: environment.AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER?.replace(/\/+$/, ''),
+    jwksUri: environment.COGNITO_JWKS_URI,
     tokenUse: list(environment.COGNITO_TOKEN_USE).filter(use => use === 'id' || use === 'access'),
     jwksMaxAge: Number(environment.JWKS_MAX_AGE_S),
     allowDevelopmentKeys: env.NODE_ENV !== 'production',
@@ -130,38 +132,45 @@ export function readDatabaseUrl (env: Record<string, string | undefined>): strin
   return url
 }
 
-type Held = Record<string, string | undefined>
+type Held = Record<string, string>
+/** A line, by the variable that it is about. */
+type Faults = Record<string, string>
 
-function schemaFaults (environment: unknown, held: Held): string[] {
+function schemaFaults (environment: unknown, held: Held): Faults {
   const wrong = new Set(Array.from(Value.Errors(EnvironmentSchema, environment), error => error.path.slice(1)))
-  return Object.entries(EnvironmentSchema.properties).filter(([name]) => wrong.has(name)).map(([name, schema]) => {
-    const value = held[name]
-    const shown = schema.writeOnly ? 'a value that is not shown' : JSON.stringify(value)
-    return `${name}: ${value === undefined ? 'is not set' : `held ${shown}`}; it takes ${schema.description}`
-  })
+  return Object.fromEntries(Object.entries(EnvironmentSchema.properties)
+    .filter(([name]) => wrong.has(name))
+    .map(([name, schema]) => [name, describeFault(name, held, schema.description ?? '', schema.writeOnly === true)]))
 }
 
 // Keys that vouch for tokens must not cross a network where anyone on the way can replace them.
-function plainHttpFaults (held: Held): string[] {
-  if (held.COGNITO_ALLOW_HTTP === 'true') return []
-  return ['AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER', 'COGNITO_JWKS_URI']
+function plainHttpFaults (held: Held): Faults {
+  if (held.COGNITO_ALLOW_HTTP === 'true') return {}
+  return Object.fromEntries(['AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER', 'COGNITO_JWKS_URI']
     .filter(name => {
       const url = URL.parse((held[name] ?? '').replaceAll('{pool}', 'pool'))
       return url?.protocol === 'http:' && !isLoopback(url.hostname)
     })
-    .map(name => `${name}: held ${JSON.stringify(held[name])}; it takes http: for a loopback host only, unless COGNITO_ALLOW_HTTP is true`)
+    .map(name => [name, describeFault(name, held, 'http: for a loopback host only, unless COGNITO_ALLOW_HTTP is true')]))
 }
 
 // With one address for all pools, a key of one would vouch for the users of another.
-function sharedKeySetFaults (held: Held): string[] {
+function sharedKeySetFault (held: Held): Faults {
   const uri = held.COGNITO_JWKS_URI
-  if (uri === undefined || uri.includes('{pool}') || list(held.AWS_USER_POOLS_ID ?? '').length < 2) return []
-  return [`COGNITO_JWKS_URI: held ${JSON.stringify(uri)}; it takes a URL with {pool} in it where there are several user pools`]
+  if (uri === undefined || uri.includes('{pool}') || list(held.AWS_USER_POOLS_ID ?? '').length < 2) return {}
+  return { COGNITO_JWKS_URI: describeFault('COGNITO_JWKS_URI', held, 'a URL with {pool} in it where there are several user pools') }
+}
+
+function describeFault (name: string, held: Held, takes: string, secret = false): string {
+  const value = held[name]
+  if (value === undefined) return `${name}: is not set; it takes ${takes}`
+  const shown = secret ? 'a value that is not shown' : JSON.stringify(value.replace(/\/\/[^/@]*@/, '//…@'))
+  return `${name}: held ${shown}; it takes ${takes}`
 }
 
 function isPlainUrl (value: string): boolean {
-  const url = URL.parse(value.trim())
-  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && url.hash === ''
+  const url = URL.parse(value)
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '' && !value.includes('#')
 }
 
 function isLoopback (hostname: string): boolean {

@@ -1,6 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { isStorageUnavailable } from './database/open.ts'
-import { Problem, problemBody, type ProblemCode } from './problems.ts'
+import { Problem, type ProblemCode } from './problems.ts'
+import { problemBody } from './responses.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {

@@ -1,5 +1,3 @@
-import type { ProblemBody } from './responses.ts'
-
 /**
  * The catalogue of refusals: every error that a client may see, its status and its title.
  * A `Problem` becomes a response in `plugins/problems.ts`, and nowhere else.
@@ -62,11 +60,4 @@ export class Problem extends Error {
     this.headers = options.headers ?? {}
     this.errors = options.errors
   }
-}
-
-/** The body of a response of the media type `application/problem+json` (RFC 9457). */
-export function problemBody (problem: Problem, requestId: string): ProblemBody {
-  const { code, message, errors } = problem
-  const [status, title] = catalogue[code]
-  return { type: `urn:problem-type:articles:${code}`, title, status, detail: message, code, requestId, ...(errors && { errors }) }
 }

@@ -1,4 +1,5 @@
 import { Type, type Static, type TSchema } from '@sinclair/typebox'
+import { catalogue, type Problem } from './problems.ts'
 
 const text = (maxLength: number, examples: string[]) => Type.String({ maxLength, examples })
 
@@ -17,6 +18,13 @@ export const ProblemSchema = Type.Object({
 }, { title: 'Problem', description: 'What went wrong (RFC 9457). `code` is for programs, `detail` for people.' })
 
 export type ProblemBody = Static<typeof ProblemSchema>
+
+/** The body of a response of the media type `application/problem+json` (RFC 9457). */
+export function problemBody (problem: Problem, requestId: string): ProblemBody {
+  const { code, message, errors } = problem
+  const [status, title] = catalogue[code]
+  return { type: `urn:problem-type:articles:${code}`, title, status, detail: message, code, requestId, ...(errors && { errors }) }
+}
 
 const header = (description: string, schema: TSchema = Type.String({ maxLength: 1000, pattern: '^[ -~]*$' })) => ({ ...schema, description })
 

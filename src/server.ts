@@ -16,15 +16,14 @@ try {
 async function serve (): Promise<void> {
   const config = readConfig(process.env)
   const server = Fastify(serverOptions(config))
-  await server.register(app, config)
-  await server.listen({ host: config.host, port: config.port })
-
   closeWithGrace({ delay: grace + 1_500, logger: false }, async ({ signal, err }) => {
     if (err) server.log.fatal({ err }, 'stopping after a fault')
     else server.log.info({ signal }, 'stopping')
     setTimeout(() => server.server.closeAllConnections(), grace).unref()
     await server.close()
   })
+  await server.register(app, config)
+  await server.listen({ host: config.host, port: config.port })
 }
 
 function reason (error: unknown): string {

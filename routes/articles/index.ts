@@ -6,6 +6,7 @@ import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle 
 import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema } from '../../src/articles/schemas.ts'
 import { IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
+import { pageCache } from '../../src/page-cache.ts'
 import { ListQuerySchema, sendPage } from '../../src/paging.ts'
 import { Problem } from '../../src/problems.ts'
 import { json, nothing, problems } from '../../src/responses.ts'
@@ -19,8 +20,11 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   fastify.addHook('onRequest', fastify.limitUser)
   fastify.addHook('onRequest', fastify.loadAccount)
   fastify.addHook('onSend', sendConditionally)
+  const { answerFromCache, keepAnswer } = pageCache(fastify.db)
 
   fastify.get('/', {
+    preHandler: answerFromCache,
+    onSend: keepAnswer,
     schema: {
       operationId: 'listArticles',
       summary: 'List articles',
@@ -55,6 +59,8 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   })
 
   fastify.get('/:id', {
+    preHandler: answerFromCache,
+    onSend: keepAnswer,
     schema: {
       operationId: 'getArticle',
       summary: 'Read an article',

@@ -29,6 +29,7 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
       response: { 200: json(HealthSchema, 'They can.'), ...problems() }
     }
   }, async () => {
+    if (fastify.isDraining()) throw notReady('overloaded', 'The service is stopping.')
     if (!fastify.keyStore.ready) throw notReady('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
     const pending = await listPendingMigrations(fastify.db)
     if (pending.length > 0) throw notReady('storage_unavailable', 'The database has migrations to come.')
@@ -36,7 +37,7 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
   })
 }
 
-function notReady (code: 'identity_provider_unavailable' | 'storage_unavailable', detail: string): Problem {
+function notReady (code: 'identity_provider_unavailable' | 'storage_unavailable' | 'overloaded', detail: string): Problem {
   return new Problem(code, detail, { headers: { 'retry-after': '1' } })
 }
 

@@ -1,5 +1,6 @@
-import type { TokenUse } from '../config.ts'
 import { TokenRefusal } from './refusal.ts'
+
+export type TokenUse = 'id' | 'access'
 
 export interface ClaimRules {
   clientIds: ReadonlySet<string>

@@ -1,5 +1,4 @@
-import type { TokenUse } from '../config.ts'
-import { isStorable, type Claims } from './claims.ts'
+import { isStorable, type Claims, type TokenUse } from './claims.ts'
 import type { Issuer } from './issuers.ts'
 
 /** Who sent a request, as a verified Cognito token says; frozen, since requests with the same token share it. */

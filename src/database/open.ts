@@ -1,12 +1,25 @@
 import { Kysely } from 'kysely'
 import { isPostgresConflict, isPostgresSerializationFailure, isPostgresUnavailable, postgresDialect } from './postgres.ts'
-import { isSqliteConflict, isSqliteUnavailable, sqliteDialect } from './sqlite.ts'
+import { isSqliteConflict, isSqliteUnavailable, sqliteDialect, sqliteDriver } from './sqlite.ts'
 import type { Database, Tables } from './tables.ts'
+
+const changeMarks = new WeakMap<Database, () => string>()
 
 /** Opens the database at `sqlite:<path>`, `sqlite::memory:` or `postgres://…`; nothing is connected before the first query. */
 export function openDatabase (url: string): Database {
-  const dialect = url.startsWith('sqlite:') ? sqliteDialect(url.slice('sqlite:'.length)) : postgresDialect(url)
-  return new Kysely<Tables>({ dialect })
+  if (!url.startsWith('sqlite:')) return new Kysely<Tables>({ dialect: postgresDialect(url) })
+  const driver = sqliteDriver(url.slice('sqlite:'.length))
+  const db = new Kysely<Tables>({ dialect: sqliteDialect(driver) })
+  changeMarks.set(db, () => driver.changeMark())
+  return db
+}
+
+/**
+ * What differs whenever anything in the database differs, whoever changed it, and costs almost nothing to ask;
+ * undefined where the database has no such thing, and everything has to be read again each time.
+ */
+export function changeMark (db: Database): string | undefined {
+  return changeMarks.get(db)?.()
 }
 
 /** Whether the storage, not what was asked of it, is at fault: to be answered with 503 and tried again. */

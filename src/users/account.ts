@@ -3,24 +3,18 @@ import type { Provisioning } from '../config.ts'
 import type { Database } from '../database/tables.ts'
 import { Problem } from '../problems.ts'
 import { bindIdentity, type NotBound } from './bind.ts'
-import { findUserByIdentity, type User } from './queries.ts'
-
-/**
- * The local user of a verified one, bound or made now where the rules allow it.
- * @throws {Problem} `no_such_user`, `email_not_verified`, `user_disabled`
- */
-export async function findAccount (db: Database, verified: VerifiedUser, provisioning: Provisioning): Promise<User> {
-  const user = await findUserByIdentity(db, verified.issuer, verified.subject) ?? await bindAccount(db, verified, provisioning)
-  refuseDisabled(user)
-  return user
-}
+import type { User } from './queries.ts'
 
 /** @throws {Problem} `user_disabled` */
 export function refuseDisabled (user: User | undefined): void {
   if (user?.disabled) throw new Problem('user_disabled', 'This user is disabled here; an administrator can enable it.')
 }
 
-async function bindAccount (db: Database, verified: VerifiedUser, provisioning: Provisioning): Promise<User> {
+/**
+ * The local user of a verified one whom no local user is bound to, bound or made now where the rules allow it.
+ * @throws {Problem} `no_such_user`, `email_not_verified`
+ */
+export async function bindAccount (db: Database, verified: VerifiedUser, provisioning: Provisioning): Promise<User> {
   if (verified.tokenUse !== 'id') {
     throw new Problem('no_such_user', 'This user is not known here yet. Come once with an id token: an access token has no e-mail address.')
   }

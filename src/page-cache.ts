@@ -1,0 +1,39 @@
+// Serialised answers, kept while nothing in the database has changed. The routes around it do not know that it is there: it
+// fits those whose answer depends on the address and the database alone, not on who asks.
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { changeMark } from './database/open.ts'
+import { ReadCache } from './database/read-cache.ts'
+import type { Database } from './database/tables.ts'
+
+interface KeptAnswer {
+  body: Buffer
+  headers: Record<string, string>
+}
+
+const mostAnswers = 500
+const keptHeaders = ['content-type', 'etag', 'link']
+
+/** A `preHandler` hook that answers with what is kept, and an `onSend` hook, after the one that tags, that keeps. */
+export function pageCache (db: Database) {
+  const answers = new ReadCache<KeptAnswer>(db, mostAnswers)
+  const marks = new WeakMap<FastifyRequest, string>()
+
+  return {
+    async answerFromCache (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
+      const kept = answers.get(request.url)
+      if (kept !== undefined) return reply.headers(kept.headers).send(kept.body)
+      const mark = changeMark(db)
+      if (mark !== undefined) marks.set(request, mark)
+    },
+
+    async keepAnswer (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+      const mark = marks.get(request)
+      if (mark !== undefined && reply.statusCode === 200 && typeof payload === 'string') {
+        const headers = keptHeaders.flatMap(name => reply.hasHeader(name) ? [[name, String(reply.getHeader(name))]] : [])
+        answers.set(request.url, { body: Buffer.from(payload), headers: Object.fromEntries(headers) }, mark)
+      }
+      return payload
+    }
+  }
+}

@@ -1,0 +1,62 @@
+import { once } from 'node:events'
+import { connect, Socket } from 'node:net'
+import t, { type Test } from 'tap'
+import { startApp } from './helper.ts'
+
+/** A service that listens, and a way to open connections on which everything is written by hand. */
+async function startListening (t: Test) {
+  const { app } = await startApp(t)
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
+  const open = async () => {
+    const socket = connect({ host: '127.0.0.1', port: Number(port) })
+    t.teardown(() => socket.destroy())
+    await once(socket, 'connect')
+    return socket
+  }
+  return { app, open }
+}
+
+/** All that the service answers until it closes the connection. */
+async function answer (socket: Socket): Promise<string> {
+  const chunks: Buffer[] = []
+  socket.on('data', chunk => chunks.push(chunk))
+  await once(socket, 'end')
+  return Buffer.concat(chunks).toString()
+}
+
+t.test('what is not HTTP is answered with a problem, and the connection closed', async t => {
+  const { open } = await startListening(t)
+  const send = async (text: string) => {
+    const socket = await open()
+    socket.write(text)
+    return answer(socket)
+  }
+
+  const garbage = await send('\x16\x03\x01 hello\r\n\r\n')
+  t.match(garbage, /^HTTP\/1\.1 400 [\s\S]*application\/problem\+json[\s\S]*"code":"validation_failed"/)
+  const oversized = await send(`GET /articles HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`)
+  t.match(oversized, /^HTTP\/1\.1 431 [\s\S]*application\/problem\+json[\s\S]*"code":"headers_too_large"/)
+  const extensions = await send(`POST /articles HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1;${'x'.repeat(20_000)}\r\n{\r\n0\r\n\r\n`)
+  t.match(extensions, '"code":"payload_too_large"')
+
+  const [, head = '', body = ''] = /^([\s\S]*?)\r\n\r\n([\s\S]*)$/.exec(garbage) ?? []
+  t.match(head, `Content-Length: ${Buffer.byteLength(body)}`)
+  t.match(JSON.parse(body), { status: 400, requestId: /^[0-9a-f-]{36}$/ })
+})
+
+t.test('a request that does not arrive in time is a 408', async t => {
+  const { app, open } = await startListening(t)
+  const connected = once(app.server, 'connection')
+  const socket = await open()
+  const [serverSide] = await connected
+  // Node looks for such requests every 30 s; the test does not wait for it.
+  app.server.emit('clientError', Object.assign(new Error('Request timeout'), { code: 'ERR_HTTP_REQUEST_TIMEOUT' }), serverSide)
+  t.match(await answer(socket), /^HTTP\/1\.1 408 [\s\S]*"code":"request_timeout"/)
+})
+
+t.test('a client that is gone is not answered', async t => {
+  const { app } = await startListening(t)
+  const gone = new Socket()
+  app.server.emit('clientError', Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET' }), gone)
+  t.ok(gone.destroyed)
+})

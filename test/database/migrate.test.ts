@@ -1,0 +1,70 @@
+import { readdirSync } from 'node:fs'
+import BetterSqlite3 from 'better-sqlite3'
+import { sql } from 'kysely'
+import t from 'tap'
+import { listPendingMigrations, migrateToLatest } from '../../src/database/migrate.ts'
+import { openDatabase } from '../../src/database/open.ts'
+import { insertUser } from '../../src/users/queries.ts'
+import { environment, startPool } from '../helper.ts'
+import { run, until } from '../service-process.ts'
+
+const all = readdirSync(new URL('../../migrations/', import.meta.url)).map(name => name.replace(/\.ts$/, '')).sort()
+
+t.test('migrateToLatest applies every migration in order, and nothing the second time', async t => {
+  const db = openDatabase('sqlite::memory:')
+  t.teardown(() => db.destroy())
+  t.strictSame(await listPendingMigrations(db), all)
+  t.strictSame(await migrateToLatest(db), all)
+  t.strictSame(await listPendingMigrations(db), [])
+  t.strictSame(await migrateToLatest(db), [])
+})
+
+t.test('a migration that fails is rolled back whole, and the failure told', async t => {
+  const path = `${t.testdir()}/articles.db`
+  const file = new BetterSqlite3(path)
+  t.teardown(() => file.close())
+  // In the way of the first migration's second table.
+  file.exec('CREATE TABLE articles (id INTEGER)')
+
+  const db = openDatabase(`sqlite:${path}`)
+  t.teardown(() => db.destroy())
+  await t.rejects(migrateToLatest(db), /table "?articles"? already exists/)
+  t.strictSame(file.prepare("SELECT name FROM sqlite_master WHERE name = 'users'").all(), [])
+  t.strictSame(await listPendingMigrations(db), all)
+
+  file.exec('DROP TABLE articles')
+  t.strictSame(await migrateToLatest(db), all)
+})
+
+t.test('a database of a newer version of the service is refused', async t => {
+  const db = openDatabase('sqlite::memory:')
+  t.teardown(() => db.destroy())
+  await migrateToLatest(db)
+  await sql`INSERT INTO kysely_migration VALUES ('2999-01-01-01-future', '2999-01-01T00:00:00.000Z')`.execute(db)
+  await t.rejects(migrateToLatest(db), /2999-01-01-01-future/)
+})
+
+t.test('an id is never given twice', async t => {
+  const db = openDatabase('sqlite::memory:')
+  t.teardown(() => db.destroy())
+  await migrateToLatest(db)
+  const alice = { username: 'alice', email: null, issuer: null, sub: null }
+  t.match(await insertUser(db, alice), { id: 1 })
+  await db.deleteFrom('users').execute()
+  t.match(await insertUser(db, alice), { id: 2 })
+})
+
+t.test('ten services that start at once over one SQLite file migrate it once', async t => {
+  const pool = await startPool(t)
+  const path = `${t.testdir()}/articles.db`
+  const services = Array.from({ length: 10 }, () => run(t, 'src/server.ts', environment(pool, { DATABASE_URL: `sqlite:${path}`, PORT: '0' })))
+  await until(() => services.every(({ child, output }) => output.stdout.includes('listening') || child.exitCode !== null))
+  t.strictSame(services.map(({ output }) => output.stderr).join(''), '')
+  t.equal(services.filter(({ output }) => output.stdout.includes('database migrated')).length, 1)
+
+  for (const { child } of services) child.kill('SIGTERM')
+  t.strictSame(await Promise.all(services.map(({ exited }) => exited)), Array.from({ length: 10 }, () => 0))
+  const file = new BetterSqlite3(path)
+  t.teardown(() => file.close())
+  t.strictSame(file.prepare('SELECT name FROM kysely_migration ORDER BY name').pluck().all(), all)
+})

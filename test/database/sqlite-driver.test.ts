@@ -1,0 +1,137 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import BetterSqlite3 from 'better-sqlite3'
+import { sql } from 'kysely'
+import t, { type Test } from 'tap'
+import { changeMark, openDatabase } from '../../src/database/open.ts'
+import type { Database } from '../../src/database/tables.ts'
+import { rehearse } from '../../src/database/transaction.ts'
+
+async function open (t: Test): Promise<{ db: Database, path: string }> {
+  const path = `${t.testdir()}/boxes.db`
+  const db = openDatabase(`sqlite:${path}`)
+  t.teardown(() => db.destroy())
+  await sql`create table boxes (id integer primary key, label text unique)`.execute(db)
+  return { db, path }
+}
+
+const insert = (db: Database, label: string) => sql<{ id: number }>`insert into boxes (label) values (${label}) returning id`.execute(db)
+const labels = async (db: Database) => (await sql<{ label: string }>`select label from boxes order by id`.execute(db)).rows.map(({ label }) => label)
+
+t.test('writes of one turn are committed together', async t => {
+  const { db, path } = await open(t)
+  const commits = new BetterSqlite3(path, { readonly: true })
+  t.teardown(() => commits.close())
+  const version = () => commits.pragma('data_version', { simple: true })
+
+  const before = version()
+  const results = await Promise.all(Array.from({ length: 50 }, (_, n) => insert(db, `box ${n}`)))
+  t.strictSame(results.map(({ rows }) => rows[0]?.id), Array.from({ length: 50 }, (_, n) => n + 1))
+  t.not(version(), before)
+  t.equal(Number(version()) - Number(before), 1, 'one commit was seen from outside')
+})
+
+t.test('a write that fails fails alone', async t => {
+  const { db } = await open(t)
+  const results = await Promise.allSettled(['a', 'b', 'a', 'c'].map(label => insert(db, label)))
+  t.strictSame(results.map(({ status }) => status), ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
+  t.match(results[2], { reason: { code: 'SQLITE_CONSTRAINT_UNIQUE' } })
+  t.strictSame(await labels(db), ['a', 'b', 'c'])
+})
+
+t.test('a transaction has the file to itself', async t => {
+  const { db } = await open(t)
+  const transaction = await db.startTransaction().execute()
+  await insert(transaction, 'inside')
+  const outside = [labels(db), insert(db, 'outside'), db.transaction().execute(async other => labels(other))] as const
+  await wait(20)
+  t.strictSame(await labels(transaction), ['inside'], 'nobody wrote meanwhile')
+  await transaction.rollback().execute()
+  t.notOk((await outside[0]).includes('inside'), 'nobody saw what was rolled back')
+  await outside[1]
+  t.notOk((await outside[2]).includes('inside'))
+  t.strictSame(await labels(db), ['outside'])
+})
+
+t.test('a transaction that fails leaves the file to the next', async t => {
+  const { db } = await open(t)
+  await t.rejects(db.transaction().execute(async transaction => {
+    await insert(transaction, 'a')
+    throw new Error('no')
+  }), { message: 'no' })
+  t.equal(await rehearse(db, async transaction => (await insert(transaction, 'b')).rows.length), 1)
+  t.strictSame(await labels(db), [])
+})
+
+t.test('where the storage is full, no write of the turn is acknowledged, and later ones are', async t => {
+  const { db } = await open(t)
+  await insert(db, 'first')
+  const { rows: [pages] } = await sql<{ page_count: number }>`pragma page_count`.execute(db)
+  await sql.raw(`pragma max_page_count = ${pages?.page_count}`).execute(db)
+  const big = 'x'.repeat(20_000)
+  const results = await Promise.allSettled(Array.from({ length: 10 }, (_, n) => insert(db, `${n}${big}`)))
+  for (const result of results) t.match(result, { status: 'rejected', reason: { code: 'SQLITE_FULL' } })
+  await t.rejects(insert(db, big), { code: 'SQLITE_FULL' })
+  await t.rejects(db.transaction().execute(transaction => insert(transaction, big)), { code: 'SQLITE_FULL' })
+  t.strictSame(await labels(db), ['first'])
+
+  await sql`pragma max_page_count = 1000000`.execute(db)
+  await Promise.all([insert(db, 'second'), insert(db, 'third')])
+  t.strictSame(await labels(db), ['first', 'second', 'third'])
+})
+
+t.test('a lock of another process is waited for, and this one goes on meanwhile', async t => {
+  const { db, path } = await open(t)
+  const other = new BetterSqlite3(path)
+  t.teardown(() => other.close())
+  other.exec('begin immediate')
+  const waiting = [insert(db, 'alone'), db.transaction().execute(transaction => insert(transaction, 'in a transaction'))]
+  await wait(50)
+  other.exec('commit')
+  await Promise.all(waiting)
+  t.strictSame((await labels(db)).sort(), ['alone', 'in a transaction'])
+})
+
+t.test('many statements are not all remembered', async t => {
+  const { db } = await open(t)
+  for (let n = 0; n < 300; n++) await sql.raw(`select ${n} as number`).execute(db)
+  t.strictSame(await labels(db), [])
+})
+
+t.test('a query can be streamed', async t => {
+  const { db } = await open(t)
+  await sql`create table articles (id integer)`.execute(db)
+  await sql`insert into articles values (1), (2)`.execute(db)
+  const ids: number[] = []
+  for await (const { id } of db.selectFrom('articles').select('id').orderBy('id').stream()) ids.push(id)
+  t.strictSame(ids, [1, 2])
+})
+
+t.test('changeMark differs after every change, whoever makes it, and after nothing else', async t => {
+  const { db, path } = await open(t)
+  const other = new BetterSqlite3(path)
+  t.teardown(() => other.close())
+  const seen = new Set<string | undefined>()
+  const differs = (what: string) => {
+    const mark = changeMark(db)
+    t.notOk(seen.has(mark), what)
+    seen.add(mark)
+    t.equal(changeMark(db), mark)
+  }
+  differs('at first')
+  await insert(db, 'a')
+  differs('after a write')
+  other.exec("insert into boxes (label) values ('b')")
+  differs('after a write of another process')
+  other.exec("update boxes set label = 'c' where label = 'b'")
+  differs('after a change of another process')
+  const transaction = await db.startTransaction().execute()
+  await insert(transaction, 'd')
+  differs('within a transaction')
+  await transaction.rollback().execute()
+  await labels(db)
+  t.ok(seen.has(changeMark(db)))
+
+  const postgres = openDatabase('postgres://nobody@127.0.0.1:1/nothing')
+  t.equal(changeMark(postgres), undefined)
+  await postgres.destroy()
+})

@@ -1,0 +1,61 @@
+import t, { type Test } from 'tap'
+import { bearer, startApp, type TestApp } from '../helper.ts'
+
+const origin = 'https://app.example.com'
+const preflight = { 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization,if-match' }
+
+/** The service for pages of these origins; preflights are no part of its document, against which `startApp` would hold them. */
+async function startFor (t: Test, origins: string): Promise<TestApp> {
+  return startApp(t, { CORS_ORIGINS: origins }, undefined, () => {})
+}
+
+t.test('a page of a configured origin may ask for what it needs and read what it is told', async t => {
+  const { app, pool } = await startFor(t, `https://other.example.com,${origin}`)
+  const asked = await app.inject({ method: 'OPTIONS', url: '/articles/1', headers: { origin, ...preflight } })
+  t.equal(asked.statusCode, 204)
+  t.match(asked.headers, {
+    'access-control-allow-origin': origin,
+    'access-control-allow-methods': 'GET, HEAD, POST, PATCH, DELETE',
+    'access-control-allow-headers': /Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match/,
+    'access-control-max-age': '600',
+    vary: /Origin/
+  })
+  t.notOk('access-control-allow-credentials' in asked.headers)
+
+  const answered = await app.inject({ url: '/articles', headers: { origin, ...bearer(pool.idToken()) } })
+  t.equal(answered.statusCode, 200)
+  t.match(answered.headers, { 'access-control-allow-origin': origin, 'access-control-expose-headers': /Link, Location.*Retry-After, WWW-Authenticate/, vary: /Origin/ })
+})
+
+t.test('a page of a configured origin can read a refusal', async t => {
+  const { app } = await startFor(t, origin)
+  for (const url of ['/articles', '/nowhere']) {
+    const response = await app.inject({ url, headers: { origin } })
+    t.ok(response.statusCode >= 400)
+    t.equal(response.headers['access-control-allow-origin'], origin, url)
+  }
+})
+
+t.test('a page of another origin is told nothing', async t => {
+  const { app } = await startFor(t, origin)
+  for (const other of ['https://app.example.com.evil.example', 'http://app.example.com', 'null']) {
+    for (const method of ['GET', 'OPTIONS'] as const) {
+      const response = await app.inject({ method, url: '/articles', headers: { origin: other, ...preflight } })
+      t.notOk('access-control-allow-origin' in response.headers, `${method} from ${other}`)
+    }
+  }
+})
+
+t.test('without configured origins no page is let in', async t => {
+  const { app } = await startFor(t, '')
+  const response = await app.inject({ method: 'OPTIONS', url: '/articles', headers: { origin, ...preflight } })
+  t.equal(response.statusCode, 405)
+  t.notOk('access-control-allow-origin' in response.headers)
+})
+
+t.test('an OPTIONS request that is no preflight is answered like one', async t => {
+  const { app } = await startFor(t, origin)
+  const response = await app.inject({ method: 'OPTIONS', url: '/articles' })
+  t.equal(response.statusCode, 204)
+  t.equal(response.body, '')
+})

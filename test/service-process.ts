@@ -1,0 +1,39 @@
+import { spawn, type ChildProcess } from 'node:child_process'
+import { once } from 'node:events'
+import { fileURLToPath } from 'node:url'
+import type { Test } from 'tap'
+import { EnvironmentSchema } from '../src/config.ts'
+
+export interface RunningProcess {
+  child: ChildProcess
+  output: { stdout: string, stderr: string }
+  /** The exit status, or the signal that ended the process. */
+  exited: Promise<number | string>
+}
+
+/** Runs a file of the repository as a process of its own, with these variables and none that the tests' own environment has. */
+export function run (t: Test, file: string, variables: Record<string, string>, { args = [], nodeArgs = [] }: { args?: string[], nodeArgs?: string[] } = {}): RunningProcess {
+  const inherited = Object.entries(process.env).filter(([name]) => !(name in EnvironmentSchema.properties) && name !== 'NODE_ENV')
+  const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(new URL(`../${file}`, import.meta.url)), ...args], {
+    cwd: fileURLToPath(new URL('..', import.meta.url)),
+    env: { ...Object.fromEntries(inherited), ...variables }
+  })
+  const output = { stdout: '', stderr: '' }
+  child.stdout.on('data', chunk => { output.stdout += chunk })
+  child.stderr.on('data', chunk => { output.stderr += chunk })
+  const exited = once(child, 'close').then(([code, signal]) => code ?? signal)
+  t.teardown(async () => {
+    child.kill('SIGKILL')
+    await exited
+  })
+  return { child, output, exited }
+}
+
+/** Waits until a condition holds, at most a minute. */
+export async function until (condition: () => boolean | Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 60_000
+  while (!await condition()) {
+    if (performance.now() > deadline) throw new Error('waited a minute in vain')
+    await new Promise(resolve => setTimeout(resolve, 20))
+  }
+}
