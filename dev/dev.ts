@@ -1,0 +1,133 @@
+import { createServer } from 'node:net'
+import { join } from 'node:path'
+import { readConfig } from '../src/config.ts'
+import { startEmulator, type Emulator } from './emulator.ts'
+import { startService, untilReady } from './service.ts'
+import { welcome } from './welcome.ts'
+
+const usage = `npm run dev starts the service beside a Cognito emulator, with an SQLite file: no AWS account, no other server.
+Once both are ready it prints two users and three curl commands to begin with; confirmation codes are printed as they come.
+Ctrl-C stops both. What was signed up and written is still there the next time.
+
+  PORT           where the service listens, 8000
+  COGNITO_PORT   where the emulator listens, 9229
+  DEV_DATA       the folder of all data, data/dev; with another COGNITO_PORT data/dev/<port>, because the port is part of
+                 the tokens' issuer, and so of who a user is
+
+The service takes all its variables as npm start does; those that are set win over what npm run dev would set:
+USER_PROVISIONING=auto, LOG_LEVEL=warn, DATABASE_URL=sqlite:<DEV_DATA>/articles.db, and the user pool's.`
+
+const endpointVariable = 'AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER'
+const usualPort = 9229
+
+const stop = new AbortController()
+// All of them for good: npm passes on what the terminal has sent already.
+for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort())
+
+try {
+  process.exitCode = await main(process.argv.slice(2))
+} catch (error) {
+  console.error(error instanceof Error ? error.message : String(error))
+  process.exitCode = 1
+}
+// Connections of fetch would keep the process for some seconds more.
+process.exit()
+
+async function main (args: string[]): Promise<number> {
+  if (args.length === 0) return develop()
+  if (!args.every(arg => arg === '--help' || arg === '-h')) throw new Error(`npm run dev takes no arguments but --help; it got ${args.join(' ')}`)
+  console.log(usage)
+  return 0
+}
+
+async function develop (): Promise<number> {
+  const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value?.trim()))
+  const cognitoPort = readPort('COGNITO_PORT', given.COGNITO_PORT ?? `${usualPort}`)
+  const dataDirectory = given.DEV_DATA ?? join('data/dev', cognitoPort === usualPort ? '' : `${cognitoPort}`)
+  const usualEndpoint = `http://127.0.0.1:${cognitoPort}`
+  const elsewhere = given[endpointVariable] !== undefined && given[endpointVariable] !== usualEndpoint
+  if (elsewhere) throw new Error(`${endpointVariable}: held ${JSON.stringify(given[endpointVariable])}; npm run dev has a Cognito of its own: unset it, or use npm start`)
+
+  const env = {
+    AWS_USER_POOLS_ID: 'local_Articles',
+    AWS_APP_CLIENT_ID: 'articlesdev',
+    [endpointVariable]: usualEndpoint,
+    // The SDK signs its requests; the emulator does not look.
+    AWS_ACCESS_KEY_ID: 'dev',
+    AWS_SECRET_ACCESS_KEY: 'dev',
+    USER_PROVISIONING: 'auto',
+    DATABASE_URL: `sqlite:${join(dataDirectory, 'articles.db')}`,
+    LOG_LEVEL: 'warn',
+    ...given
+  }
+  const { host, port, userPoolIds: [userPoolId], clientIds: [clientId] } = readConfig(env)
+  readPort('PORT', `${port}`)
+  await requireFreePort(port, host, 'PORT')
+
+  const emulator = await startEmulator({
+    dataDirectory: join(dataDirectory, 'cognito'),
+    port: cognitoPort,
+    ...(userPoolId && { userPoolId }),
+    ...(clientId && { clientId }),
+    onMessage: ({ email, purpose, code }) => console.log(`E-mail to ${email}, ${purpose}: the code is ${code}`)
+  }).catch(error => { throw portTaken(error, cognitoPort, 'COGNITO_PORT') })
+  try {
+    return await serve(env, addressOf(host, port), emulator, dataDirectory)
+  } finally {
+    await emulator.close()
+  }
+}
+
+/** Runs the service until it ends or is to stop. */
+async function serve (env: Record<string, string>, address: string, emulator: Emulator, dataDirectory: string): Promise<number> {
+  const service = startService(env)
+  const stopped = new Promise<0>(resolve => {
+    if (stop.signal.aborted) resolve(0)
+    stop.signal.addEventListener('abort', () => resolve(0))
+  })
+  const over = Promise.race([service.exited, stopped])
+  const ended = new AbortController()
+  over.finally(() => ended.abort())
+  try {
+    await Promise.race([over, untilReady(address, ended.signal)])
+    if (!ended.signal.aborted) {
+      console.log(await welcome(address, emulator, dataDirectory))
+      endWithNpm()
+    }
+    const result = await over
+    if (typeof result === 'string') console.error(`The service was ended by ${result}.`)
+    return result === 0 ? 0 : 1
+  } finally {
+    await service.stop()
+  }
+}
+
+// A shell between npm and this process does not pass signals on: when npm ends, nobody tells.
+function endWithNpm (): void {
+  if (process.env.npm_lifecycle_event === undefined) return
+  const parent = process.ppid
+  setInterval(() => { if (process.ppid !== parent) stop.abort() }, 500).unref()
+}
+
+/** @throws {Error} where the port is taken */
+async function requireFreePort (port: number, host: string, variable: string): Promise<void> {
+  const probe = createServer()
+  await new Promise<void>((resolve, reject) => {
+    probe.once('error', error => reject(portTaken(error, port, variable))).listen(port, host, () => probe.close(() => resolve()))
+  })
+}
+
+function portTaken (error: unknown, port: number, variable: string): unknown {
+  const taken = error instanceof Error && 'code' in error && error.code === 'EADDRINUSE'
+  return taken ? new Error(`Port ${port} is taken. Stop what listens there, or set ${variable}.`) : error
+}
+
+function readPort (variable: string, text: string): number {
+  if (/^\d{1,5}$/.test(text) && Number(text) >= 1 && Number(text) <= 65_535) return Number(text)
+  throw new Error(`${variable}: held ${JSON.stringify(text)}; npm run dev takes a port number, 1 to 65535`)
+}
+
+function addressOf (host: string, port: number): string {
+  const reachable = ['0.0.0.0', '::'].includes(host) ? '127.0.0.1' : host
+  return `http://${reachable.includes(':') ? `[${reachable}]` : reachable}:${port}`
+}

@@ -1,0 +1,151 @@
+import { mkdirSync } from 'node:fs'
+import { createServer, type Server } from 'node:http'
+import { Router } from 'cognito-local/lib/server/Router.js'
+import { UserLambdaValidationError } from 'cognito-local/lib/errors.js'
+import type { Services } from 'cognito-local/lib/services/index.js'
+import { attributesToRecord } from 'cognito-local/lib/services/userPoolService.js'
+import { Type } from '@sinclair/typebox'
+import { answer, type Handlers } from './emulator/http.ts'
+import { context, openServices, read, type Message } from './emulator/pool.ts'
+import { seed } from './emulator/seed.ts'
+import { checkAccessToken, signInOperations } from './emulator/sign-in.ts'
+import { signUpOperations } from './emulator/sign-up.ts'
+import { Tokens } from './emulator/tokens.ts'
+
+export { seedUsers } from './emulator/seed.ts'
+
+export interface EmulatorOptions {
+  /** Where users, sessions and the signing key are kept. */
+  dataDirectory: string
+  /** 0 takes a free one. The issuer has the port in it: users of one port are others than those of another. */
+  port: number
+  userPoolId?: string
+  clientId?: string
+  /** Is told the codes that Cognito would send by e-mail. */
+  onMessage?: (message: Message) => void
+  /** The Post-Confirmation trigger. Where it rejects, the user is confirmed all the same, but the caller is told, as by Cognito. */
+  onPostConfirmation?: (event: PostConfirmationEvent) => Promise<void>
+}
+
+export interface Emulator {
+  /** As AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER takes it. */
+  endpoint: string
+  userPoolId: string
+  clientId: string
+  close (): Promise<void>
+}
+
+/** https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-post-confirmation.html */
+export interface PostConfirmationEvent {
+  version: string
+  region: string
+  userPoolId: string
+  userName: string
+  callerContext: { awsSdkVersion: string, clientId: string | null }
+  triggerSource: 'PostConfirmation_ConfirmSignUp' | 'PostConfirmation_ConfirmForgotPassword'
+  request: { userAttributes: Record<string, string>, clientMetadata?: Record<string, string> }
+  response: Record<string, never>
+}
+
+const confirmations = new Map<string, PostConfirmationEvent['triggerSource']>([
+  ['ConfirmSignUp', 'PostConfirmation_ConfirmSignUp'],
+  ['AdminConfirmSignUp', 'PostConfirmation_ConfirmSignUp'],
+  ['ConfirmForgotPassword', 'PostConfirmation_ConfirmForgotPassword']
+])
+
+const ConfirmationSchema = Type.Object({
+  Username: Type.String(),
+  ClientId: Type.Optional(Type.String()),
+  ClientMetadata: Type.Optional(Type.Record(Type.String(), Type.String()))
+})
+
+/**
+ * Starts a Cognito user pool of one's own, made of cognito-local's parts and those that it lacks: sign-in by SRP, refresh,
+ * sign-out, and sign-up as Amplify and the AWS SDKs know them.
+ * @throws {Error} with the code EADDRINUSE where the port is taken
+ */
+export async function startEmulator (options: EmulatorOptions): Promise<Emulator> {
+  const { dataDirectory, port, userPoolId = 'local_Articles', clientId = 'articlesdev' } = options
+  const handlers = Promise.withResolvers<Handlers>()
+  const server = createServer(async (request, response) => answer(request, response, await handlers.promise))
+  // The port first: whoever has it may have the data open too.
+  const endpoint = `http://127.0.0.1:${await listen(server, port)}`
+  const issuer = `${endpoint}/${userPoolId}`
+
+  mkdirSync(dataDirectory, { recursive: true })
+  const tokens = new Tokens(issuer, dataDirectory)
+  const services = await openServices(`${dataDirectory}/pools`, tokens, message => options.onMessage?.(message))
+  await seed(services, userPoolId, clientId)
+  const operations = new Map(Object.entries({ ...signUpOperations(services), ...signInOperations(services, tokens) }))
+
+  handlers.resolve({
+    documents: {
+      '/health': { ok: true },
+      [`/${userPoolId}/.well-known/jwks.json`]: tokens.keySet,
+      [`/${userPoolId}/.well-known/openid-configuration`]: {
+        issuer,
+        jwks_uri: `${issuer}/.well-known/jwks.json`,
+        id_token_signing_alg_values_supported: ['RS256'],
+        response_types_supported: ['code', 'token'],
+        subject_types_supported: ['public']
+      }
+    },
+    call: async (name, request) => {
+      const operation = operations.get(name) ?? Router(services)(name)
+      await checkAccessToken(services, tokens, request)
+      const result = await operation(context, request)
+      const triggerSource = confirmations.get(name)
+      if (triggerSource !== undefined && options.onPostConfirmation !== undefined) {
+        await trigger(options.onPostConfirmation, await postConfirmationEvent(services, userPoolId, triggerSource, request))
+      }
+      return result
+    }
+  })
+
+  return {
+    endpoint,
+    userPoolId,
+    clientId,
+    close: async () => {
+      server.closeAllConnections()
+      await new Promise(resolve => server.close(resolve))
+    }
+  }
+}
+
+async function listen (server: Server, port: number): Promise<number> {
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject).listen(port, '127.0.0.1', resolve)
+  })
+  const address = server.address()
+  return typeof address === 'object' && address !== null ? address.port : port
+}
+
+async function postConfirmationEvent (
+  { cognito }: Services, userPoolId: string, triggerSource: PostConfirmationEvent['triggerSource'], request: unknown
+): Promise<PostConfirmationEvent> {
+  const { Username, ClientId, ClientMetadata } = read(ConfirmationSchema, request)
+  const pool = await cognito.getUserPool(context, userPoolId)
+  const user = await pool.getUserByUsername(context, Username)
+  return {
+    version: '1',
+    region: userPoolId.slice(0, userPoolId.indexOf('_')),
+    userPoolId,
+    userName: user?.Username ?? Username,
+    callerContext: { awsSdkVersion: 'aws-sdk-unknown-unknown', clientId: ClientId ?? null },
+    triggerSource,
+    request: {
+      userAttributes: { ...attributesToRecord(user?.Attributes), 'cognito:user_status': 'CONFIRMED' },
+      ...(ClientMetadata !== undefined && { clientMetadata: ClientMetadata })
+    },
+    response: {}
+  }
+}
+
+async function trigger (onPostConfirmation: (event: PostConfirmationEvent) => Promise<void>, event: PostConfirmationEvent): Promise<void> {
+  try {
+    await onPostConfirmation(event)
+  } catch (error) {
+    throw new UserLambdaValidationError(`PostConfirmation failed with error ${error instanceof Error ? error.message : String(error)}.`)
+  }
+}

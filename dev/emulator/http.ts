@@ -1,0 +1,70 @@
+import { randomUUID } from 'node:crypto'
+import type { IncomingMessage, ServerResponse } from 'node:http'
+import { CognitoError, UnsupportedError } from 'cognito-local/lib/errors.js'
+
+export interface Handlers {
+  /** Answers an operation of Cognito's API. */
+  call (operation: string, request: unknown): Promise<unknown>
+  /** The documents that are simply fetched, by path. */
+  documents: Record<string, object>
+}
+
+const maxBytes = 1024 * 1024
+
+/** Speaks Cognito's protocol, AWS JSON 1.1: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html */
+export async function answer (request: IncomingMessage, response: ServerResponse, { call, documents }: Handlers): Promise<void> {
+  // Browsers ask from the origin of whatever front end is being developed.
+  response.setHeader('access-control-allow-origin', '*')
+  response.setHeader('access-control-expose-headers', 'x-amzn-requestid, x-amzn-errortype, date')
+  response.setHeader('x-amzn-requestid', randomUUID())
+
+  const [path = ''] = (request.url ?? '').split('?', 1)
+  if (request.method === 'OPTIONS') {
+    response.setHeader('access-control-allow-methods', 'GET, POST, OPTIONS')
+    response.setHeader('access-control-allow-headers', request.headers['access-control-request-headers'] ?? '*')
+    response.setHeader('access-control-max-age', '600')
+    response.writeHead(204).end()
+  } else if (request.method === 'GET') {
+    const document = Object.hasOwn(documents, path) ? documents[path] : undefined
+    send(response, document === undefined ? 404 : 200, 'application/json', document ?? { message: 'Not found' })
+  } else if (request.method === 'POST' && path === '/') {
+    const [status, body] = await outcome(request, call)
+    send(response, status, 'application/x-amz-json-1.1', body)
+  } else {
+    send(response, 404, 'application/json', { message: 'Not found' })
+  }
+}
+
+async function outcome (request: IncomingMessage, call: Handlers['call']): Promise<[number, unknown]> {
+  try {
+    const target = request.headers['x-amz-target']
+    const operation = typeof target === 'string' ? target.slice(target.indexOf('.') + 1) : ''
+    return [200, await call(operation, JSON.parse(await readBody(request)))]
+  } catch (error) {
+    if (error instanceof CognitoError) return [400, { __type: error.code, message: error.message }]
+    if (error instanceof UnsupportedError) return [400, { __type: 'UnknownOperationException', message: `The emulator does not have it: ${error.message}` }]
+    if (error instanceof SyntaxError) return [400, { __type: 'SerializationException', message: error.message }]
+    return [500, { __type: 'InternalErrorException', message: String(error) }]
+  }
+}
+
+async function readBody (request: IncomingMessage): Promise<string> {
+  const chunks: Buffer[] = []
+  let length = 0
+  for await (const chunk of request) {
+    chunks.push(chunk)
+    length += chunk.length
+    if (length > maxBytes) throw new SyntaxError('The request is too long')
+  }
+  return Buffer.concat(chunks).toString()
+}
+
+function send (response: ServerResponse, status: number, type: string, body: unknown): void {
+  response.writeHead(status, { 'content-type': type }).end(`${JSON.stringify(body, dateAsSeconds)}\n`)
+}
+
+// AWS JSON has dates in seconds. Date.toJSON has made a text of them before a replacer sees them.
+function dateAsSeconds (this: Record<string, unknown>, key: string, value: unknown): unknown {
+  const raw = this[key]
+  return raw instanceof Date ? raw.getTime() / 1000 : value
+}
