@@ -1,5 +1,4 @@
-import closeWithGrace from 'close-with-grace'
-import Fastify from 'fastify'
+import Fastify, { type FastifyInstance } from 'fastify'
 import { app, serverOptions } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
 
@@ -16,14 +15,29 @@ try {
 async function serve (): Promise<void> {
   const config = readConfig(process.env)
   const server = Fastify(serverOptions(config))
-  closeWithGrace({ delay: grace + 1_500, logger: false }, async ({ signal, err }) => {
-    if (err) server.log.fatal({ err }, 'stopping after a fault')
-    else server.log.info({ signal }, 'stopping')
-    setTimeout(() => server.server.closeAllConnections(), grace).unref()
-    await server.close()
+  stopOn(server, 'SIGTERM')
+  stopOn(server, 'SIGINT')
+  process.once('uncaughtException', error => {
+    server.log.fatal({ err: error }, 'stopping after a fault')
+    stop(server, 1)
   })
   await server.register(app, config)
   await server.listen({ host: config.host, port: config.port })
+}
+
+// Every time: npm and a terminal may both send the signal, and the second must not end what the first began.
+function stopOn (server: FastifyInstance, signal: NodeJS.Signals): void {
+  process.on(signal, () => {
+    server.log.info({ signal }, 'stopping')
+    stop(server, 0)
+  })
+}
+
+async function stop (server: FastifyInstance, status: number): Promise<void> {
+  setTimeout(() => server.server.closeAllConnections(), grace).unref()
+  setTimeout(() => process.exit(1), grace + 1_500).unref()
+  await server.close()
+  process.exit(status)
 }
 
 function reason (error: unknown): string {

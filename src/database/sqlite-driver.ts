@@ -22,7 +22,8 @@ export class SqliteDriver implements Driver {
   readonly #open: () => BetterSqlite3.Database
   #file: BetterSqlite3.Database | undefined
   readonly #statements = new Map<string, BetterSqlite3.Statement>()
-  #changes: BetterSqlite3.Statement<[], [number, number]> | undefined
+  #otherCommits: BetterSqlite3.Statement<[], number> | undefined
+  #ownWrites = 0
   #writes: Write[] = []
   /** Settled when the transaction that has the file is over. */
   #exclusive: Promise<void> | undefined
@@ -80,12 +81,12 @@ export class SqliteDriver implements Driver {
   }
 
   /**
-   * Differs whenever anything in the file differs: it is made of the rows that this connection has changed, committed or
-   * not, and of a number that SQLite changes when another one commits. https://sqlite.org/pragma.html#pragma_data_version
+   * Differs whenever anything in the file differs: it is made of the writes that were run here, committed or not, and of a
+   * number that SQLite changes when another connection commits. https://sqlite.org/pragma.html#pragma_data_version
    */
   changeMark (): string {
-    this.#changes ??= this.file.prepare<[], [number, number]>('select total_changes(), data_version from pragma_data_version').raw()
-    return String(this.#changes.get())
+    this.#otherCommits ??= this.file.prepare<[], number>('pragma data_version').pluck()
+    return `${this.#otherCommits.get()} ${this.#ownWrites}`
   }
 
   // Preparing a statement costs more than running it.
@@ -96,6 +97,14 @@ export class SqliteDriver implements Driver {
     const statement = this.file.prepare(sql)
     this.#statements.set(sql, statement)
     return statement
+  }
+
+  execute<Row> (statement: BetterSqlite3.Statement<unknown[], unknown>, parameters: readonly unknown[]): QueryResult<Row> {
+    if (!statement.readonly) this.#ownWrites++
+    // all(), not get(): where a statement returns rows, get() leaves before the commit, and never learns that it failed.
+    if (statement.reader) return { rows: Array.from<Row>(Object(statement.all(...parameters))) }
+    const { changes, lastInsertRowid } = statement.run(...parameters)
+    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
   }
 
   /** Runs a query outside of any transaction of its own. */
@@ -162,20 +171,13 @@ export class SqliteConnection implements DatabaseConnection {
 
   async executeQuery<Row> ({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
     const statement = this.#driver.prepare(sql)
-    const query = () => execute<Row>(statement, parameters)
+    const query = () => this.#driver.execute<Row>(statement, parameters)
     return this.endTransaction === undefined ? this.#driver.run(query, !statement.readonly) : query()
   }
 
   async * streamQuery<Row> (query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {
     yield await this.executeQuery<Row>(query)
   }
-}
-
-function execute<Row> (statement: BetterSqlite3.Statement<unknown[], unknown>, parameters: readonly unknown[]): QueryResult<Row> {
-  // all(), not get(): where a statement returns rows, get() leaves before the commit, and never learns that it failed.
-  if (statement.reader) return { rows: Array.from<Row>(Object(statement.all(...parameters))) }
-  const { changes, lastInsertRowid } = statement.run(...parameters)
-  return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
 }
 
 function runAlone (writes: Write[]): Write[] {
