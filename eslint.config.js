@@ -21,5 +21,6 @@ export default [
   mayNotImport(['src/**'], plugins, routes, dev),
   mayNotImport(['plugins/**'], [['./*'], 'plugins do not import each other'], routes, dev),
   mayNotImport(['routes/**'], plugins, dev),
+  mayNotImport(['web/src/**'], plugins, routes, dev, [['node:*'], 'the pages run in a browser']),
   mayNotImport(['migrations/**'], [['../**', './**'], 'a migration is frozen: it imports kysely only'])
 ]

@@ -3,6 +3,7 @@ import { join } from 'node:path'
 import { readConfig } from '../src/config.ts'
 import { startEmulator, type Emulator } from './emulator.ts'
 import { startService, untilReady } from './service.ts'
+import { buildWeb } from '../web/build.ts'
 import { welcome } from './welcome.ts'
 
 const usage = `npm run dev starts the service beside a Cognito emulator, with an SQLite file: no AWS account, no other server.
@@ -64,6 +65,7 @@ async function develop (): Promise<number> {
   readPort('PORT', `${port}`)
   await requireFreePort(port, host, 'PORT')
 
+  await buildWeb()
   const emulator = await startEmulator({
     dataDirectory: join(dataDirectory, 'cognito'),
     port: cognitoPort,

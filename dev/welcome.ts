@@ -16,7 +16,7 @@ export async function welcome (address: string, emulator: Emulator, dataDirector
   const signInHeaders = Object.entries(headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`).join(' ')
   const users = Object.values(seedUsers).map(({ username, password, email, group }) => `  ${username}, password ${password}, ${email}, in the group ${group}`)
   return [
-    `The service listens on ${address}, a Cognito emulator on ${emulator.endpoint}.`,
+    `The service listens on ${address}, which is also its page for a browser; a Cognito emulator on ${emulator.endpoint}.`,
     `User pool ${emulator.userPoolId}, app client ${emulator.clientId}; data is kept in ${dataDirectory}. Ctrl-C stops both.`,
     '',
     'Two users can sign in, with username or e-mail address:',

@@ -3,7 +3,7 @@ import jwt from '@fastify/jwt'
 import '@fastify/jwt'
 import type { FastifyBaseLogger, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { readBearer, tokenOf } from '../src/cognito/bearer.ts'
+import { readBearer } from '../src/cognito/bearer.ts'
 import { authenticationProblem, defaultRealm, noToken } from '../src/cognito/challenge.ts'
 import { checkClaims, type TokenUse } from '../src/cognito/claims.ts'
 import { fetchKeySet } from '../src/cognito/fetch-key-set.ts'
@@ -128,8 +128,12 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
     })
   })
   fastify.decorate('remembersToken', request => {
-    const token = tokenOf(request.headers.authorization ?? '')
-    return token !== undefined && tokens.get(token) !== undefined
+    try {
+      const token = readBearer(request.raw.rawHeaders)
+      return token !== undefined && tokens.get(token) !== undefined
+    } catch {
+      return false
+    }
   })
   fastify.addHook('onReady', async () => keyStore.start())
   fastify.addHook('onClose', async () => keyStore.close())

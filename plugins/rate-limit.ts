@@ -42,7 +42,7 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   const { countAddress, countUser } = await counters(fastify, redisUrl, limits, userKey)
 
   fastify.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config.rateLimit === false || fastify.remembersToken(request)) return
+    if (request.routeOptions.config.rateLimit === false || (isForUsers(request) && fastify.remembersToken(request))) return
     const count = await countAddress(request, { increment: false })
     if (count.remaining === 0) refuse(reply, count)
   })
@@ -68,6 +68,11 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   function tell (reply: FastifyReply, { remaining, reset }: Count): void {
     reply.header('ratelimit-policy', policy).header('ratelimit', `"default";r=${remaining};t=${reset === 0 ? window : reset}`)
   }
+}
+
+/** Whether the route takes a token, by what the document says of it, and so counts for the user. */
+function isForUsers ({ is404, routeOptions: { schema } }: FastifyRequest): boolean {
+  return !is404 && schema !== undefined && schema.hide !== true && schema.security === undefined
 }
 
 interface Limits { max: number, timeWindow: number }

@@ -44,7 +44,7 @@ export function documentChecker (document: Document): (answer: Answer) => void {
   }
 }
 
-const hidden = /^\/(docs|openapi\.json)/
+const hidden = /^\/(docs|openapi\.json|config\.json|assets\/|$|\?)/
 
 function findPath (document: Document, url: string): string | undefined {
   const segments = url.replace(/\?.*/s, '').replace(/(?<=.)\/$/, '').split('/')

@@ -1,6 +1,6 @@
 import { createSign, generateKeyPairSync, randomUUID, type KeyObject } from 'node:crypto'
 import { createServer, type RequestListener, type Server } from 'node:http'
-import type { AddressInfo } from 'node:net'
+import { setTimeout } from 'node:timers/promises'
 
 export interface TestKey { kid: string, privateKey: KeyObject, publicKey: KeyObject }
 
@@ -22,6 +22,15 @@ export function sign (key: KeyObject, header: unknown, payload: unknown, algorit
 
 export function encode (part: unknown): string {
   return Buffer.from(Buffer.isBuffer(part) || typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
+}
+
+/** Waits until a condition holds, asking every 20 ms. */
+export async function until (condition: () => unknown, seconds = 10): Promise<void> {
+  const deadline = performance.now() + seconds * 1000
+  while (!await condition()) {
+    if (performance.now() > deadline) throw new Error(`this did not come true within ${seconds} s: ${condition}`)
+    await setTimeout(20)
+  }
 }
 
 /**
@@ -130,7 +139,8 @@ export class UserPool {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject).listen(port, '127.0.0.1', () => resolve())
     })
-    const { port: bound } = this.#server.address() as AddressInfo
-    this.endpoint = `http://127.0.0.1:${bound}`
+    const address = this.#server.address()
+    if (address === null || typeof address === 'string') throw new Error('the key server has no port')
+    this.endpoint = `http://127.0.0.1:${address.port}`
   }
 }

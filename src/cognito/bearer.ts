@@ -13,11 +13,8 @@ export function readBearer (rawHeaders: string[]): string | undefined {
     if (value !== undefined) throw new TokenRefusal('two_headers', 'The request has two Authorization headers')
     value = rawHeaders[index + 1]
   }
-  return value === undefined ? undefined : tokenOf(value)
-}
+  if (value === undefined) return undefined
 
-/** The token in the value of an `Authorization` header. */
-export function tokenOf (value: string): string | undefined {
   const scheme = bearer.exec(value)?.[0]
   if (scheme !== undefined) return value.slice(scheme.length) || undefined
   return value === '' || otherScheme.test(value) ? undefined : value

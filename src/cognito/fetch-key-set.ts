@@ -6,7 +6,7 @@ import { Agent, type Dispatcher } from 'undici'
 
 const timeout = 3_000
 const maxBytes = 256 * 1024
-// No key has this id, so a set that arrived is told by "no such key in it".
+// No key has this id. Whether a set arrived is seen below; what get-jwks makes of it, a null among its keys say, is no matter.
 const noKid = ''
 
 const agent = new Agent({ maxResponseSize: maxBytes, connect: { timeout }, pipelining: 0 })
@@ -17,11 +17,12 @@ const agent = new Agent({ maxResponseSize: maxBytes, connect: { timeout }, pipel
  */
 export async function fetchKeySet (uri: string, signal: AbortSignal): Promise<string> {
   const { origin, pathname, search } = new URL(uri)
-  const chunks: Buffer[] = []
+  const answer: Answer = { chunks: [], status: 0, complete: false }
   const getJwks = buildGetJwks({
-    jwksPath: pathname + search,
+    // get-jwks takes an empty path for none.
+    jwksPath: `.${pathname}${search}`,
     fetchOptions: {
-      dispatcher: agent.compose(keepBody(chunks)),
+      dispatcher: agent.compose(keepAnswer(answer)),
       headers: { accept: 'application/json', 'accept-encoding': 'identity' },
       redirect: 'error',
       signal: AbortSignal.any([signal, AbortSignal.timeout(timeout)])
@@ -30,25 +31,43 @@ export async function fetchKeySet (uri: string, signal: AbortSignal): Promise<st
   try {
     await getJwks.getJwk({ domain: origin, alg: 'RS256', kid: noKid })
   } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'JWK_NOT_FOUND')) throw error
+    if (answer.status >= 400 && answer.status < 500) throw new KeySetRefusedError(answer.status, error)
+    if (answer.status !== 200 || !answer.complete) throw error
   }
-  return Buffer.concat(chunks).toString()
+  return Buffer.concat(answer.chunks).toString()
 }
 
-function keepBody (chunks: Buffer[]): Dispatcher.DispatcherComposeInterceptor {
+/** The key server says that it has no such key set for us. */
+export class KeySetRefusedError extends Error {
+  constructor (status: number, cause: unknown) {
+    super(`the key server answered ${status}`, { cause })
+  }
+}
+
+interface Answer {
+  chunks: Buffer[]
+  status: number
+  complete: boolean
+}
+
+function keepAnswer (answer: Answer): Dispatcher.DispatcherComposeInterceptor {
   return dispatch => (options, handler) => dispatch(options, {
     onRequestStart: (...args) => handler.onRequestStart?.(...args),
     onRequestUpgrade: (...args) => handler.onRequestUpgrade?.(...args),
     onResponseStart: (controller, status, headers, message) => {
       // 256 kB of gzip can be 256 MB of JSON.
-      if (headers['content-encoding'] !== undefined) throw new Error('the key set came compressed, unasked')
+      if ((headers['content-encoding'] ?? 'identity') !== 'identity') throw new Error('the key set came compressed, unasked')
+      answer.status = status
       handler.onResponseStart?.(controller, status, headers, message)
     },
     onResponseData: (controller, chunk) => {
-      chunks.push(chunk)
+      answer.chunks.push(chunk)
       handler.onResponseData?.(controller, chunk)
     },
-    onResponseEnd: (...args) => handler.onResponseEnd?.(...args),
+    onResponseEnd: (...args) => {
+      answer.complete = true
+      handler.onResponseEnd?.(...args)
+    },
     onResponseError: (...args) => handler.onResponseError?.(...args)
   })
 }

@@ -1,3 +1,5 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { KeySetRefusedError } from './fetch-key-set.ts'
 import type { Issuer } from './issuers.ts'
 import { parseKeySet, type SigningKey } from './key-set.ts'
 
@@ -56,6 +58,7 @@ const longestOutage = 24 * 3_600_000
 // How often ids that nobody knows may cause a fetch. A new key is accepted within this time of being published.
 const unknownKeyInterval = 4_000
 const mostMissing = 1_000
+const storageTimeout = 3_000
 
 /** The signing keys of every trusted issuer, kept so that no request, whatever its token says, decides how often they are fetched. */
 export class KeyStore {
@@ -107,7 +110,7 @@ class KeySetKeeper {
   #retryAt = 0
   #lastError: unknown
   #fetching: Promise<void> | undefined
-  #saving: Promise<void> | undefined
+  #saving = Promise.resolve()
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
   readonly #missing = new Set<string>()
@@ -143,7 +146,7 @@ class KeySetKeeper {
   async #findAbsent (kid: string): Promise<SigningKey> {
     const now = performance.now()
     if (this.#fetching === undefined) {
-      if (now < this.#retryAt) throw this.#unavailable()
+      if (now < this.#retryAt) throw this.#unavailable(kid)
       if (this.inHand && now < this.#fetchedAt + unknownKeyInterval) {
         // Not now, but soon and on its own: a flood of made-up ids then cannot keep a new key out.
         const soon = this.#fetchedAt + unknownKeyInterval
@@ -154,12 +157,14 @@ class KeySetKeeper {
     const refreshed = await this.#refresh()
     const key = this.#get(kid)
     if (key !== undefined) return key
-    if (!refreshed) throw this.#unavailable()
+    if (!refreshed) throw this.#unavailable(kid)
     if (this.#missing.size < mostMissing) this.#missing.add(kid)
     throw new UnknownKeyError(kid)
   }
 
-  #unavailable (): KeysUnavailableError {
+  #unavailable (kid: string): Error {
+    // Most pools have but one of their two issuers, and anyone can name the other.
+    if (this.issuer.optional && this.#lastError instanceof KeySetRefusedError) return new UnknownKeyError(kid)
     return new KeysUnavailableError(Math.max(1, Math.ceil((this.#retryAt - performance.now()) / 1000)), this.#lastError)
   }
 
@@ -182,10 +187,11 @@ class KeySetKeeper {
       this.#missing.clear()
       this.#refreshAt(this.#fetchedAt + maxAge * 1000)
       onEvent?.({ type: 'fetched', issuer, kids: [...keys.keys()] })
-      this.#saving = this.#save(jwks)
+      // One after the other: an older set must not come to lie over a newer one.
+      this.#saving = this.#saving.then(() => this.#save(jwks))
     } catch (error) {
-      if (this.#closing.signal.aborted) return
       this.#failures++
+      if (this.#closing.signal.aborted) return
       this.#lastError = error
       if (this.#keys === undefined) await this.#restore()
       this.#retryAt = performance.now() + backOff(this.#failures)
@@ -216,7 +222,7 @@ class KeySetKeeper {
   async #restore (): Promise<void> {
     const issuer = this.issuer.name
     try {
-      const stored = await this.storage?.find(issuer)
+      const stored = await Promise.race([this.storage?.find(issuer), tooLong(this.#closing.signal)])
       if (stored === undefined) return
       const keys = parseKeySet(stored.jwks, this.#options)
       this.#adopt(keys, performance.now() - Math.max(0, Date.now() - stored.fetchedAt))
@@ -232,6 +238,12 @@ class KeySetKeeper {
     this.#timerAt = at
     this.#timer = setTimeout(() => this.#refresh(), Math.max(1, at - performance.now())).unref()
   }
+}
+
+/** Storage that hangs must not keep requests waiting. */
+async function tooLong (signal: AbortSignal): Promise<never> {
+  await wait(storageTimeout, undefined, { signal, ref: false })
+  throw new Error('the storage takes too long')
 }
 
 // Each delay is drawn from its upper half, so that replicas that failed together do not come back together.

@@ -1,5 +1,6 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { request as httpRequest } from 'node:http'
 import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
@@ -86,6 +87,29 @@ t.test('IPv6 addresses of one network count together', async t => {
   for (let n = 0; n < 5; n++) await app.inject({ url: '/articles', remoteAddress: `2001:db8:1:1::${n}` })
   t.equal((await app.inject({ url: '/articles', remoteAddress: '2001:db8:1:1:ffff::1' })).statusCode, 429)
   t.equal((await app.inject({ url: '/articles', remoteAddress: '2001:db8:2:1::1' })).statusCode, 401)
+})
+
+t.test('a remembered token is no pass for an address to flood unguarded and unknown routes', async t => {
+  const { app, pool } = await startApp(t, { RATE_LIMIT_MAX: '5' })
+  const headers = bearer(pool.idToken())
+  t.equal((await app.inject({ url: '/me', headers })).statusCode, 200)
+  const statuses = new Set<number>()
+  for (let index = 0; index < 50; index++) statuses.add((await app.inject({ url: '/nothing', headers })).statusCode)
+  t.ok(statuses.has(429), [...statuses].join())
+})
+
+t.test('nor with a second Authorization header behind it', async t => {
+  const { app, pool } = await startApp(t, { RATE_LIMIT_MAX: '5' })
+  const good = `Bearer ${pool.idToken()}`
+  t.equal((await app.inject({ url: '/me', headers: { authorization: good } })).statusCode, 200)
+  const url = new URL(await app.listen({ port: 0 }))
+  const statuses = new Set<number>()
+  for (let index = 0; index < 50; index++) {
+    const [response] = await once(httpRequest({ port: url.port, host: '127.0.0.1', path: '/me', headers: ['Host', 'x', 'Connection', 'close', 'Authorization', good, 'Authorization', 'x'] }).end(), 'response')
+    response.resume()
+    statuses.add(response.statusCode)
+  }
+  t.ok(statuses.has(429), [...statuses].join())
 })
 
 const hasRedis = spawnSync('redis-server', ['--version']).status === 0

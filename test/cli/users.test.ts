@@ -1,0 +1,249 @@
+import { existsSync, writeFileSync } from 'node:fs'
+import { text } from 'node:stream/consumers'
+import t, { type Test } from 'tap'
+import { migrateToLatest } from '../../src/database/migrate.ts'
+import { openDatabase } from '../../src/database/open.ts'
+import type { Database } from '../../src/database/tables.ts'
+import { insertUser, type NewUser } from '../../src/users/queries.ts'
+import { startPool } from '../helper.ts'
+import { run } from '../service-process.ts'
+import type { UserPool } from '../user-pool.ts'
+
+// Every command is a process of its own, which takes a second of a busy machine.
+t.setTimeout(300_000)
+
+interface Outcome { status: number | string, stdout: string, stderr: string }
+
+/** `npm run users` over a database file that the test has to itself. */
+function start (t: Test, variables: Record<string, string> = {}) {
+  const path = `${t.testdir()}/articles.db`
+  const DATABASE_URL = `sqlite:${path}`
+  return {
+    path,
+    users: async (...args: string[]): Promise<Outcome> => {
+      const { exited, output } = run(t, 'src/cli/users.ts', { DATABASE_URL, ...variables }, { args })
+      return { status: await exited, ...output }
+    },
+    /** Does something to the database as another process would, between two commands. */
+    over: async <Result>(work: (db: Database) => Promise<Result>): Promise<Result> => {
+      const db = openDatabase(DATABASE_URL)
+      try {
+        await migrateToLatest(db)
+        return await work(db)
+      } finally {
+        await db.destroy()
+      }
+    }
+  }
+}
+
+function newUser (username: string, changes: Partial<NewUser> = {}): NewUser {
+  return { username, email: `${username}@example.com`, issuer: null, sub: null, ...changes }
+}
+
+const done = (stdout: string): Outcome => ({ status: 0, stdout: `${stdout}\n`, stderr: '' })
+const failed = (stderr: string): Outcome => ({ status: 1, stdout: '', stderr: `${stderr}\n` })
+
+t.test('npm run users adds, lists, shows, disables, enables and removes', async t => {
+  const { users, over } = start(t)
+  const head = 'ID  USERNAME  E-MAIL             STATE          SUBJECT'
+  t.strictSame(await users('list'), done('ID  USERNAME  E-MAIL  STATE  SUBJECT'))
+
+  t.strictSame(await users('add', 'alice', 'alice@example.com'), done(`${head}\n1   alice     alice@example.com  not bound yet  -`))
+  await over(db => insertUser(db, newUser('bob', { email: null, issuer: 'https://issuer.example/pool', sub: 'subject-of-bob' })))
+  t.strictSame(await users('disable', 'ALICE@example.com'), done('ID  USERNAME  E-MAIL             STATE     SUBJECT\n1   alice     alice@example.com  disabled  -'))
+  t.strictSame(await users('list'), done([
+    'ID  USERNAME  E-MAIL             STATE     SUBJECT',
+    '1   alice     alice@example.com  disabled  -',
+    '2   bob       -                  active    subject-of-bob'
+  ].join('\n')))
+  t.strictSame(await users('list', 'LIC'), done('ID  USERNAME  E-MAIL             STATE     SUBJECT\n1   alice     alice@example.com  disabled  -'))
+  t.strictSame(await users('list', 'nobody'), done('ID  USERNAME  E-MAIL  STATE  SUBJECT'))
+
+  t.strictSame(await users('enable', '1'), done(`${head}\n1   alice     alice@example.com  not bound yet  -`))
+  t.strictSame(await users('show', 'bob'), done('ID  USERNAME  E-MAIL  STATE   SUBJECT\n2   bob       -       active  subject-of-bob'))
+  t.strictSame(await users('remove', 'alice'), done('Removed alice.'))
+  t.strictSame(await users('show', 'alice'), failed('There is no user "alice".'))
+
+  const trail = await over(db => db.selectFrom('audit').select(['actor', 'action', 'username']).orderBy('id').execute())
+  t.strictSame(trail.map(({ actor, action, username }) => `${actor} ${action} ${username}`), ['created', 'disabled', 'enabled', 'deleted'].map(action => `command line ${action} alice`))
+})
+
+t.test('npm run users --json prints JSON for scripts', async t => {
+  const { users } = start(t)
+  const json = async (...args: string[]) => {
+    const { status, stdout, stderr } = await users(...args, '--json')
+    t.strictSame([status, stderr], [0, ''])
+    return JSON.parse(stdout)
+  }
+  t.strictSame(await json('list'), [])
+  const alice = await json('add', 'alice', 'Alice@example.com')
+  t.match(alice, { id: 1, username: 'alice', email: 'Alice@example.com', disabled: false, issuer: null, sub: null, createdAt: String, updatedAt: String })
+  t.strictSame(await json('show', '1'), alice)
+  t.strictSame(await json('list', 'alice'), [alice])
+  t.match(await json('disable', '1'), { id: 1, disabled: true })
+  t.match(await json('enable', '1'), { id: 1, disabled: false })
+  t.match(await json('remove', '1'), { id: 1, username: 'alice' })
+  t.strictSame(await json('list'), [])
+})
+
+t.test('npm run users list lists all, however many', async t => {
+  const { users, over } = start(t)
+  await over(async db => { for (let count = 1; count <= 230; count++) await insertUser(db, newUser(`user${count}`)) })
+  t.equal(JSON.parse((await users('list', '--json')).stdout).length, 230)
+  t.equal(JSON.parse((await users('list', 'user1', '--json')).stdout).length, 111)
+})
+
+t.test('npm run users finds a user by id, before a username of digits', async t => {
+  const { users, over } = start(t)
+  await over(async db => { for (const username of ['2', 'bob', '99']) await insertUser(db, newUser(username)) })
+  const username = async (name: string) => JSON.parse((await users('show', name, '--json')).stdout).username
+  t.equal(await username('2'), 'bob')
+  t.equal(await username('99'), '99')
+  t.strictSame(await users('show', '9'.repeat(20)), failed(`There is no user "${'9'.repeat(20)}".`))
+})
+
+t.test('npm run users says where a user is missing, or taken, with exit status 1', async t => {
+  const { users, over } = start(t)
+  for (const command of ['disable', 'remove']) t.strictSame(await users(command, 'alice'), failed('There is no user "alice".'), command)
+  await over(db => insertUser(db, newUser('alice')))
+  for (const args of [['alice', 'new@example.com'], ['new', 'ALICE@example.com']]) {
+    t.strictSame(await users('add', ...args), failed('The username or the e-mail address is taken by another user.'))
+  }
+  t.equal(JSON.parse((await users('list', '--json')).stdout).length, 1)
+})
+
+t.test('npm run users -- --help says what there is, and does nothing', async t => {
+  const { users, path } = start(t)
+  for (const args of [[], ['remove', '--help']]) {
+    const { status, stdout, stderr } = await users(...args)
+    t.strictSame([status, stderr], [0, ''], args.join(' '))
+    for (const command of ['list', 'show', 'add', 'disable', 'enable', 'remove', 'sync', '--json', '--dry-run', '--pages-per-second']) t.match(stdout, new RegExp(`^  ${command} `, 'm'))
+  }
+  t.notOk(existsSync(path))
+})
+
+t.test('npm run users explains itself to who misuses it, with exit status 2', async t => {
+  const { users, path } = start(t)
+  const misuses: [string[], string][] = [
+    [['frobnicate'], 'There is no command "frobnicate".'],
+    [['list', 'a', 'b'], 'The command takes other arguments.'],
+    [['show'], 'The command takes other arguments.'],
+    [['add', 'a', 'a@example.com', 'b'], 'The command takes other arguments.'],
+    [['add', 'a b', 'a@example.com'], 'username must be 1 to 128 letters'],
+    [['add', 'a', 'nowhere'], 'email must be an e-mail address'],
+    [['list', '--frobnicate'], 'Unknown option \'--frobnicate\''],
+    ...['0', '31', 'many'].map((number): [string[], string] => [['sync', `--pages-per-second=${number}`], '--pages-per-second takes a number up to 30.'])
+  ]
+  for (const [args, reason] of misuses) {
+    const { status, stdout, stderr } = await users(...args)
+    t.strictSame([status, stdout], [2, ''], args.join(' '))
+    t.ok(stderr.startsWith(reason), stderr)
+    t.match(stderr, /\n\nnpm run users -- COMMAND/)
+  }
+  t.notOk(existsSync(path), 'and touches nothing', { todo: 'the database is made and migrated before the command is looked at' })
+  t.equal((await users('sync', 'eu-west-1_Test00001')).status, 2, 'sync takes no operand', { todo: 'sync ignores operands' })
+})
+
+t.test('npm run users shows nothing raw of what strangers wrote', async t => {
+  const { users, over } = start(t)
+  const username = 'mallory\u001b]0;pwned\u0007\u009b31m\u202e\u2028\r\n'
+  await over(db => insertUser(db, newUser(username, { email: 'm\u001b[2J@example.com', issuer: 'https://issuer.example/pool', sub: '\u001b[31msubject' })))
+  const shown = 'mallory\ufffd]0;pwned\ufffd\ufffd31m\ufffd\ufffd\ufffd\ufffd'
+  for (const args of [['list'], ['disable', '1']]) {
+    const { stdout } = await users(...args)
+    t.match(stdout, `1   ${shown}  m\ufffd[2J@example.com  `, args.join(' '))
+    t.match(stdout, '\ufffd[31msubject')
+    t.notMatch(stdout.replaceAll('\n', ''), /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u)
+    t.equal(stdout.split('\n').length, 3)
+  }
+  t.strictSame(await users('remove', '1'), done(`Removed ${shown}.`))
+
+  const { stderr } = await users('show', '\u001b[31m\u009b31m')
+  t.notMatch(stderr.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u, 'nor of what was typed', { todo: 'JSON.stringify lets U+007F to U+009F and U+202E through' })
+})
+
+t.test('npm run users says in a line what is wrong with the database, and shows no password', async t => {
+  const { users, path } = start(t)
+  writeFileSync(path, 'This is a letter, and not a database at all.')
+  t.strictSame(await users('list'), failed('file is not a database'))
+  const { users: elsewhere } = start(t, { DATABASE_URL: 'mysql://articles:hunter2@db' })
+  t.strictSame(await elsewhere('list'), failed('DATABASE_URL: held a value that is not shown; it takes sqlite:<path>, sqlite::memory: or postgres://…'))
+})
+
+const pageSize = 60
+
+/** A pool that lists its users as Cognito does, in pages. */
+function serveUsers (pool: UserPool, usernames: string[]): void {
+  const users = usernames.map(username => ({ Username: username, Enabled: true, UserStatus: 'CONFIRMED', Attributes: [{ Name: 'sub', Value: `subject-of-${username}` }] }))
+  pool.answer = async (request, response) => {
+    response.setHeader('content-type', 'application/x-amz-json-1.1')
+    const from = Number(JSON.parse(await text(request)).PaginationToken ?? 0)
+    if (request.headers['x-amz-target']?.toString().endsWith('.DescribeUserPool')) return response.end(JSON.stringify({ UserPool: { EstimatedNumberOfUsers: 70 } }))
+    response.end(JSON.stringify({ Users: users.slice(from, from + pageSize), ...(from + pageSize < users.length && { PaginationToken: `${from + pageSize}` }) }))
+  }
+}
+
+async function startSync (t: Test, changes: Record<string, string> = {}) {
+  const pool = await startPool(t)
+  return {
+    pool,
+    ...start(t, {
+      AWS_USER_POOLS_ID: pool.id,
+      AWS_APP_CLIENT_ID: pool.clientId,
+      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: pool.endpoint,
+      AWS_ACCESS_KEY_ID: 'nobody',
+      AWS_SECRET_ACCESS_KEY: 'nothing',
+      ...changes
+    })
+  }
+}
+
+t.test('npm run users sync says what it does, and how far it is', async t => {
+  const { pool, users } = await startSync(t)
+  const usernames = Array.from({ length: 68 }, (_, index) => `user${index + 1}`)
+  serveUsers(pool, [...usernames, 'mallory\u001b[2J', '\u001b\0'])
+
+  const dry = await users('sync', '--dry-run', '--pages-per-second', '30')
+  t.match(dry.stdout, /\nWould make 70 changes\.\n$/)
+  t.strictSame(JSON.parse((await users('list', '--json')).stdout), [])
+
+  const { status, stdout, stderr } = await users('sync', '--pages-per-second', '30')
+  t.equal(status, 0)
+  t.equal(stderr, `${pool.id}: 60 of about 70 users seen, 60 changes\n${pool.id}: 70 of about 70 users seen, 70 changes\n`)
+  const lines = stdout.split('\n')
+  t.strictSame([lines.length, lines[0], lines[67]], [72, 'added  user1  no verified e-mail address', 'added  user68  no verified e-mail address'])
+  t.strictSame(lines.slice(68), ['added  mallory\ufffd[2J  no verified e-mail address', 'left alone  "\\u001b\\u0000"  a name or an e-mail address that cannot be kept', 'Made 70 changes.', ''])
+  t.equal(dry.stdout, stdout.replace('Made', 'Would make'))
+
+  serveUsers(pool, usernames.slice(0, 67))
+  const json = await users('sync', '--json', '--pages-per-second', '30')
+  t.match(JSON.parse(json.stdout), [
+    { action: 'disabled', username: 'user68', detail: 'not in the user pool any more' },
+    { action: 'disabled', username: 'mallory\u001b[2J' }
+  ])
+  t.match(json.stderr, /users seen, 0 changes\n$/)
+})
+
+t.test('npm run users sync does not need an estimate', async t => {
+  const { pool, users } = await startSync(t)
+  pool.answer = (request, response) => {
+    const known = request.headers['x-amz-target']?.toString().endsWith('.ListUsers')
+    response.writeHead(known ? 200 : 400, { 'content-type': 'application/x-amz-json-1.1' }).end(known ? '{"Users":[]}' : '{"__type":"AccessDeniedException"}')
+  }
+  t.strictSame(await users('sync'), { status: 0, stdout: 'Made 0 changes.\n', stderr: `${pool.id}: 0 users seen, 0 changes\n` })
+})
+
+t.test('npm run users sync says what it lacks, with exit status 1', async t => {
+  // Where the AWS SDK would look for credentials of whoever runs the tests.
+  const elsewhere = { HOME: '/dev/null', AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null', AWS_EC2_METADATA_DISABLED: 'true' }
+  const { users } = await startSync(t, { ...elsewhere, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' })
+  t.strictSame(await users('sync'), failed('Could not load credentials from any providers'))
+
+  const { users: unset } = await startSync(t, { ...elsewhere, AWS_USER_POOLS_ID: '' })
+  t.match(await unset('sync'), { status: 1, stdout: '', stderr: /^AWS_USER_POOLS_ID: is not set; it takes .*\n$/ })
+
+  const { pool, users: refused } = await startSync(t)
+  pool.answer = (_request, response) => response.writeHead(400, { 'content-type': 'application/x-amz-json-1.1' }).end('{"__type":"NotAuthorizedException","message":"nobody may not"}')
+  t.strictSame(await refused('sync'), failed('nobody may not'))
+})

@@ -1,0 +1,138 @@
+import type { RequestListener } from 'node:http'
+import { gzipSync } from 'node:zlib'
+import t from 'tap'
+import { fetchKeySet } from '../../src/cognito/fetch-key-set.ts'
+import { startPool } from '../helper.ts'
+import { publicJwk, until } from '../user-pool.ts'
+
+const never = new AbortController().signal
+
+t.test('fetchKeySet gives the text of the set as it is', async t => {
+  const pool = await startPool(t)
+  const text = `{ "keys": [${JSON.stringify(publicJwk(pool.key))}], "ü": 1 }\n`
+  pool.answer = (_request, response) => { response.end(text) }
+  t.equal(await fetchKeySet(`${pool.issuer}/.well-known/jwks.json`, never), text)
+})
+
+t.test('fetchKeySet asks for the path and query that it was given, uncompressed', async t => {
+  const pool = await startPool(t)
+  const asked: unknown[] = []
+  pool.answer = (request, response) => {
+    asked.push(request.url, request.headers['accept-encoding'])
+    pool.publish(request, response)
+  }
+  await fetchKeySet(`${pool.endpoint}/keys/of%20mine?pool=1&b=/`, never)
+  await fetchKeySet(`${pool.endpoint}/?pool=1`, never)
+  t.strictSame(asked, ['/keys/of%20mine?pool=1&b=/', 'identity', '/?pool=1', 'identity'])
+})
+
+t.test('fetchKeySet takes a set in which a key has an empty id', async t => {
+  const pool = await startPool(t)
+  pool.answer = (_request, response) => { response.end('{"keys":[{"kid":""}]}') }
+  t.equal(await fetchKeySet(pool.issuer, never), '{"keys":[{"kid":""}]}')
+})
+
+t.test('fetchKeySet takes a set in small pieces', async t => {
+  const pool = await startPool(t)
+  pool.answer = (_request, response) => {
+    for (const piece of JSON.stringify({ keys: [publicJwk(pool.key)] })) response.write(piece)
+    response.end()
+  }
+  t.equal(JSON.parse(await fetchKeySet(pool.issuer, never)).keys[0].kid, pool.key.kid)
+})
+
+const lies: Record<string, RequestListener> = {
+  'a status of 500 with a good set': (_request, response) => { response.writeHead(500).end('{"keys":[{"kid":"a"}]}') },
+  'a status of 403 with JSON': (_request, response) => { response.writeHead(403).end('{}') },
+  HTML: (_request, response) => { response.setHeader('content-type', 'text/html').end('<!doctype html><title>Sign in</title>') },
+  nothing: (_request, response) => { response.end() },
+  null: (_request, response) => { response.end('null') },
+  'an array': (_request, response) => { response.end('[]') },
+  'no keys': (_request, response) => { response.end('{}') },
+  'an empty set': (_request, response) => { response.end('{"keys":[]}') },
+  'half a set': (_request, response) => { response.end('{"keys":[{"kid":"a"') },
+  'half an answer': (_request, response) => {
+    response.writeHead(200, { 'content-length': '100' }).write('{"keys":[')
+    setImmediate(() => response.destroy())
+  },
+  'a connection that is cut': request => { request.socket.destroy() },
+  'compressed JSON': (_request, response) => { response.setHeader('content-encoding', 'gzip').end(gzipSync('{"keys":[{"kid":"a"}]}')) },
+  'a bomb of 100 MB in 100 kB of gzip': (_request, response) => { response.setHeader('content-encoding', 'gzip').end(gzipSync(Buffer.alloc(100 * 2 ** 20, 32))) },
+  '256 kB and a byte': (_request, response) => { response.end('{"keys":[{"kid":"a"}]}'.padEnd(256 * 1024 + 1)) }
+}
+
+for (const [name, answer] of Object.entries(lies)) {
+  t.test(`fetchKeySet gives up on ${name}`, async t => {
+    const pool = await startPool(t)
+    pool.answer = answer
+    await t.rejects(fetchKeySet(pool.issuer, never))
+    pool.answer = pool.publish
+    await t.resolves(fetchKeySet(pool.issuer, never), 'the same server with a good answer')
+  })
+}
+
+t.test('fetchKeySet takes 256 kB', async t => {
+  const pool = await startPool(t)
+  pool.answer = (_request, response) => { response.end('{"keys":[{"kid":"a"}]}'.padEnd(256 * 1024)) }
+  t.equal((await fetchKeySet(pool.issuer, never)).length, 256 * 1024)
+})
+
+t.test('fetchKeySet gives up on 300 MB after the first of them', async t => {
+  const pool = await startPool(t)
+  let sent = 0
+  pool.answer = (_request, response) => {
+    response.write('{"keys":[')
+    const megabyte = Buffer.alloc(2 ** 20, 32)
+    const send = () => {
+      if (response.destroyed) return
+      if (sent++ === 300) response.end(']}')
+      else response.write(megabyte, send)
+    }
+    send()
+  }
+  await t.rejects(fetchKeySet(pool.issuer, never))
+  t.ok(sent < 100, `the server could send ${sent} MB`)
+})
+
+t.test('fetchKeySet follows no redirect', async t => {
+  const pool = await startPool(t)
+  const other = await startPool(t)
+  for (const status of [301, 302, 303, 307, 308]) {
+    pool.answer = (_request, response) => { response.writeHead(status, { location: other.issuer }).end() }
+    await t.rejects(fetchKeySet(pool.issuer, never), `${status}`)
+  }
+  t.strictSame(other.fetches, [])
+})
+
+const delays: Record<string, RequestListener> = {
+  'no answer': () => {},
+  'headers without a body': (_request, response) => { response.writeHead(200).flushHeaders() },
+  'a byte every 100 ms': (_request, response) => {
+    const timer = setInterval(() => response.write(' '), 100)
+    response.on('close', () => clearInterval(timer))
+  }
+}
+
+t.test('fetchKeySet gives up on a server that takes its time', async t => {
+  await Promise.all(Object.entries(delays).map(async ([name, answer]) => {
+    const pool = await startPool(t)
+    pool.answer = answer
+    await t.rejects(fetchKeySet(pool.issuer, never), { name: 'TimeoutError' }, name)
+  }))
+})
+
+t.test('fetchKeySet gives up on a server that is not there', async t => {
+  const pool = await startPool(t)
+  await pool.down()
+  await t.rejects(fetchKeySet(pool.issuer, never))
+})
+
+t.test('fetchKeySet stops when it is told to', async t => {
+  const pool = await startPool(t)
+  const stop = new AbortController()
+  pool.answer = () => {}
+  const fetched = fetchKeySet(pool.issuer, stop.signal)
+  await until(() => pool.fetches.length === 1)
+  stop.abort(new Error('stopped by the test'))
+  await t.rejects(fetched, { message: 'stopped by the test' })
+})

@@ -1,0 +1,39 @@
+import type { Test } from 'tap'
+import { fetchKeySet } from '../../src/cognito/fetch-key-set.ts'
+import { listIssuers } from '../../src/cognito/issuers.ts'
+import type { SigningKey } from '../../src/cognito/key-set.ts'
+import { KeyStore, type KeySetStorage, type KeyStoreEvent, type KeyStoreOptions } from '../../src/cognito/key-store.ts'
+import { startPool } from '../helper.ts'
+import type { UserPool } from '../user-pool.ts'
+
+export interface TestKeyStore {
+  pool: UserPool
+  keyStore: KeyStore
+  find: (kid: string) => Promise<SigningKey>
+  /** The name of the error that an id is refused with. */
+  refusal: (kid: string) => Promise<string>
+  events: KeyStoreEvent[]
+}
+
+/** A key store over a pool, fetching over the network when it is first asked; closed with the test. */
+export async function startKeyStore (t: Test, { pool: ownPool, storage, ...options }: Partial<KeyStoreOptions> & { pool?: UserPool, storage?: KeySetStorage } = {}): Promise<TestKeyStore> {
+  const pool = ownPool ?? await startPool(t)
+  const events: KeyStoreEvent[] = []
+  const keyStore = new KeyStore({
+    issuers: listIssuers({ userPoolIds: [pool.id], endpoint: pool.endpoint }),
+    fetch: fetchKeySet,
+    maxAge: 3600,
+    allowDevelopmentKeys: false,
+    onEvent: event => events.push(event),
+    ...options
+  })
+  if (storage !== undefined) keyStore.useStorage(storage)
+  t.teardown(() => keyStore.close())
+  const find = async (kid: string) => keyStore.find(pool.issuer, kid)
+  return { pool, keyStore, find, refusal: kid => find(kid).then(() => 'none', error => error.constructor.name), events }
+}
+
+/** The milliseconds between one fetch and the next. */
+export function gaps ({ fetches }: UserPool): number[] {
+  return fetches.slice(1).map((at, index) => at - (fetches[index] ?? 0))
+}

@@ -1,0 +1,67 @@
+import { setTimeout } from 'node:timers/promises'
+import t from 'tap'
+import type { SigningKey } from '../../src/cognito/key-set.ts'
+import { TokenCache } from '../../src/cognito/token-cache.ts'
+import { verifiedUser, type VerifiedUser } from '../../src/cognito/verified-user.ts'
+
+t.test('TokenCache gives the very user that it was given', async t => {
+  const cache = new TokenCache(10)
+  const alice = user()
+  cache.set('alice', alice, key())
+  t.equal(cache.get('alice'), alice)
+  t.equal(cache.get('alice '), undefined)
+  t.equal(cache.get('__proto__'), undefined)
+})
+
+t.test('TokenCache remembers at most as many tokens as it was told', async t => {
+  const cache = new TokenCache(100)
+  for (let index = 0; index < 1_000; index++) cache.set(`token-${index}`, user(), key())
+  const remembered = Array.from({ length: 1_000 }, (_, index) => 999 - index).filter(index => cache.get(`token-${index}`))
+  t.ok(remembered.length >= 50 && remembered.length <= 100, `${remembered.length} tokens`)
+  t.ok(remembered.every(index => index >= 900), 'the youngest')
+})
+
+t.test('TokenCache keeps a token that is asked for while others come and go', async t => {
+  const cache = new TokenCache(10)
+  cache.set('asked', user(), key())
+  cache.set('forgotten', user(), key())
+  for (let index = 0; index < 100; index++) {
+    cache.set(`token-${index}`, user(), key())
+    t.ok(cache.get('asked'), `after ${index} others`)
+  }
+  t.equal(cache.get('forgotten'), undefined)
+})
+
+t.test('TokenCache gives no token whose time is up', async t => {
+  const cache = new TokenCache(10)
+  cache.set('past', user(Date.now() / 1000 - 1), key())
+  cache.set('now', user(Date.now() / 1000), key())
+  cache.set('soon', user(Date.now() / 1000 + 0.4), key())
+  t.equal(cache.get('past'), undefined)
+  t.equal(cache.get('now'), undefined)
+  t.ok(cache.get('soon'))
+  await setTimeout(450)
+  t.equal(cache.get('soon'), undefined)
+})
+
+t.test('TokenCache gives no token whose key is trusted no more', async t => {
+  const cache = new TokenCache(10)
+  const [stays, goes] = [key(), key()]
+  cache.set('stays', user(), stays)
+  cache.set('goes', user(), goes)
+  t.ok(cache.get('goes'))
+  goes.trustedUntil = 0
+  t.equal(cache.get('goes'), undefined)
+  t.ok(cache.get('stays'))
+  stays.trustedUntil = performance.now()
+  t.equal(cache.get('stays'), undefined)
+})
+
+function user (expiresAt = Date.now() / 1000 + 60): VerifiedUser {
+  const issuer = { name: 'issuer', userPoolId: 'eu-west-1_Test00001', original: 'issuer', jwksUri: 'https://example.com', optional: false }
+  return verifiedUser({ iss: 'issuer', sub: 'subject', exp: expiresAt, token_use: 'id' }, issuer)
+}
+
+function key (): SigningKey {
+  return { kid: 'key', pem: '', trustedUntil: performance.now() + 60_000 }
+}

@@ -1,0 +1,107 @@
+import t from 'tap'
+import type { Claims } from '../../src/cognito/claims.ts'
+import { verifiedUser } from '../../src/cognito/verified-user.ts'
+
+const issuer = {
+  name: 'updated issuer',
+  userPoolId: 'eu-west-1_Test00001',
+  original: 'issuer',
+  jwksUri: 'https://example.com',
+  optional: true
+}
+
+const idClaims: Claims = {
+  iss: 'updated issuer',
+  sub: 'subject',
+  exp: 2_000_000_000,
+  token_use: 'id',
+  'cognito:username': 'alice',
+  'cognito:groups': ['admin', 'authors'],
+  email: 'Alice@example.com',
+  email_verified: true,
+  auth_time: 1_700_000_000,
+  iat: 1_700_000_060,
+  origin_jti: 'session',
+  scope: 'openid'
+}
+
+const accessClaims: Claims = {
+  ...idClaims, token_use: 'access', username: 'alice.access', scope: 'aws.cognito.signin.user.admin  articles/write '
+}
+
+t.test('verifiedUser reads an id token', async t => {
+  t.strictSame(verifiedUser(idClaims, issuer), {
+    issuer: 'issuer',
+    userPoolId: 'eu-west-1_Test00001',
+    subject: 'subject',
+    username: 'alice',
+    email: 'Alice@example.com',
+    emailVerified: true,
+    groups: ['admin', 'authors'],
+    scopes: [],
+    tokenUse: 'id',
+    authTime: 1_700_000_000,
+    originJti: 'session',
+    expiresAt: 2_000_000_000
+  })
+})
+
+t.test('verifiedUser reads an access token, which vouches for no e-mail', async t => {
+  t.match(verifiedUser(accessClaims, issuer), {
+    username: 'alice.access',
+    email: null,
+    emailVerified: false,
+    groups: ['admin', 'authors'],
+    scopes: ['aws.cognito.signin.user.admin', 'articles/write'],
+    tokenUse: 'access'
+  })
+})
+
+t.test('verifiedUser makes do without what a token may lack', async t => {
+  t.strictSame(verifiedUser({ iss: 'updated issuer', sub: 'subject', exp: 1, token_use: 'id' }, issuer), {
+    issuer: 'issuer',
+    userPoolId: 'eu-west-1_Test00001',
+    subject: 'subject',
+    username: 'subject',
+    email: null,
+    emailVerified: false,
+    groups: [],
+    scopes: [],
+    tokenUse: 'id',
+    authTime: null,
+    originJti: null,
+    expiresAt: 1
+  })
+})
+
+t.test('verifiedUser takes nothing of another type for what it seems', async t => {
+  t.match(verifiedUser({ ...idClaims, 'cognito:username': 7, 'cognito:groups': 'admin', email: ['alice@example.com'], origin_jti: {} }, issuer), {
+    username: 'subject', groups: [], email: null, originJti: null
+  })
+  t.strictSame(verifiedUser({ ...idClaims, 'cognito:groups': ['admin', 1, null, ['authors']] }, issuer).groups, ['admin'])
+  t.strictSame(verifiedUser({ ...accessClaims, scope: ['articles/write'] }, issuer).scopes, [])
+  for (const verified of ['true', 'false', 1, null, [true]]) {
+    t.equal(verifiedUser({ ...idClaims, email_verified: verified }, issuer).emailVerified, false, JSON.stringify(verified))
+  }
+})
+
+t.test('verifiedUser takes the time of issue where that of the sign-in is not said', async t => {
+  t.equal(verifiedUser({ ...idClaims, auth_time: undefined }, issuer).authTime, 1_700_000_060)
+  t.equal(verifiedUser({ ...idClaims, auth_time: '0', iat: 'now' }, issuer).authTime, null)
+})
+
+t.test('verifiedUser keeps no text that a database could not', async t => {
+  for (const odd of ['', 'a\0', '\ud800', 'x'.repeat(256)]) {
+    t.match(verifiedUser({ ...idClaims, 'cognito:username': odd, email: odd, origin_jti: odd }, issuer), { username: 'subject', email: null, originJti: null })
+  }
+})
+
+t.test('verifiedUser is frozen, and all that hangs on it, and nothing of the claims', async t => {
+  const groups = ['authors']
+  const user = verifiedUser({ ...accessClaims, 'cognito:groups': groups }, issuer)
+  t.ok(Object.isFrozen(user))
+  t.ok(Object.isFrozen(user.groups))
+  t.ok(Object.isFrozen(user.scopes))
+  groups.push('admin')
+  t.strictSame(user.groups, ['authors'])
+})

@@ -1,0 +1,35 @@
+import { mkdir, readdir, rename, rm, stat } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { build } from 'vite'
+
+const root = fileURLToPath(new URL('.', import.meta.url))
+const sources = ['src', 'index.html', 'vite.config.ts', 'package.json', '../src/client', '../package-lock.json']
+
+/** Builds the pages into `web/dist`, unless what is there is newer than all that it is made of. */
+export async function buildWeb (): Promise<void> {
+  const built = await modified('dist/index.html')
+  const changed = await Promise.all(sources.map(modified))
+  if (built > Math.max(...changed)) return
+
+  // Elsewhere first, so that a service never finds half of it.
+  const cache = '../node_modules/.cache'
+  const [fresh, stale] = [`${cache}/web-${process.pid}-new`, `${cache}/web-${process.pid}-old`]
+  await mkdir(root + cache, { recursive: true })
+  try {
+    await build({ root, logLevel: 'warn', build: { outDir: fresh, emptyOutDir: true } })
+    await rename(root + 'dist', root + stale).catch(() => {})
+    await rename(root + fresh, root + 'dist')
+  } finally {
+    await Promise.all([fresh, stale].map(folder => rm(root + folder, { recursive: true, force: true })))
+  }
+}
+
+/** When a file, or the newest file of a folder, was last changed; 0 where there is none. In milliseconds. */
+async function modified (path: string): Promise<number> {
+  const found = await stat(root + path).catch(() => undefined)
+  if (found === undefined || !found.isDirectory()) return found?.mtimeMs ?? 0
+  const inside = await Promise.all((await readdir(root + path)).map(async name => modified(`${path}/${name}`)))
+  return Math.max(found.mtimeMs, ...inside)
+}
+
+if (import.meta.main) await buildWeb()

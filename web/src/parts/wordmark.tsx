@@ -1,0 +1,3 @@
+export function Wordmark () {
+  return <a className='wordmark' href='#/articles'>Articles</a>
+}

@@ -1,0 +1,38 @@
+import { readdir, readFile, writeFile } from 'node:fs/promises'
+import { join } from 'node:path'
+import { promisify } from 'node:util'
+import { brotliCompress, gzip } from 'node:zlib'
+import { defineConfig, type Plugin } from 'vite'
+
+export default defineConfig({
+  // The root of the repository has another React, for a tool.
+  resolve: { dedupe: ['react', 'react-dom'] },
+  build: {
+    // What is inlined would need the page's policy to allow it.
+    assetsInlineLimit: 0,
+    modulePreload: { polyfill: false },
+    reportCompressedSize: false,
+    // The Authenticator, which is fetched when somebody is to sign in.
+    chunkSizeWarningLimit: 600,
+    rolldownOptions: {
+      // Amplify's "use client", which means nothing to a page that has no server side.
+      onLog: (level, log, handle) => { if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handle(level, log) }
+    }
+  },
+  plugins: [compressed()]
+})
+
+/** Lays a .br and a .gz beside every file that gets smaller, for the service to send. */
+function compressed (): Plugin {
+  return {
+    name: 'compressed',
+    async writeBundle ({ dir = '' }) {
+      const names = await readdir(dir, { recursive: true })
+      await Promise.all(names.filter(name => /\.(js|css|html|svg)$/.test(name)).map(async name => {
+        const bytes = await readFile(join(dir, name))
+        await writeFile(join(dir, `${name}.br`), await promisify(brotliCompress)(bytes))
+        await writeFile(join(dir, `${name}.gz`), await promisify(gzip)(bytes, { level: 9 }))
+      }))
+    }
+  }
+}
