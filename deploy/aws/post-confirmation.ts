@@ -38,6 +38,7 @@ export async function handler (event: PostConfirmationEvent): Promise<PostConfir
 }
 
 async function deliver (url: string, secret: string, event: PostConfirmationEvent): Promise<void> {
+  if (URL.parse(url)?.host === undefined || URL.parse(url)?.username !== '') throw new Error('POST_CONFIRMATION_URL is not a URL without credentials')
   const deadline = Date.now() + longest
   const webhook = new Webhook(secret)
   const body = JSON.stringify(event)
@@ -71,6 +72,7 @@ async function post (url: string, headers: Record<string, string>, body: string,
     if (response.ok) return undefined
     return { reason: `the service answered ${response.status}`, transient: response.status === 429 || response.status >= 500 }
   } catch (error) {
-    return { reason: error instanceof Error ? error.message : String(error), transient: true }
+    const { message, cause } = error instanceof Error ? error : new Error(String(error))
+    return { reason: cause instanceof Error && 'code' in cause ? `${message}: ${cause.code}` : message, transient: true }
   }
 }

@@ -10,10 +10,12 @@ import { ConfigError, readConfig, type Config } from '../config.ts'
 import { listPendingMigrations } from '../database/migrate.ts'
 import { openDatabase } from '../database/open.ts'
 import type { Database } from '../database/tables.ts'
+import { rehearse } from '../database/transaction.ts'
 import { Problem } from '../problems.ts'
 import { findSignOut } from '../sign-outs/queries.ts'
 import { refuseSignedOut } from '../sign-outs/sign-out.ts'
-import { findUserByEmail, findUserByIdentity } from '../users/queries.ts'
+import { bindIdentity, type NotBound } from '../users/bind.ts'
+import { findUserByIdentity } from '../users/queries.ts'
 import { printable } from './table.ts'
 
 const help = `npm run explain-token -- TOKEN      (or the token on standard input)
@@ -21,6 +23,12 @@ const help = `npm run explain-token -- TOKEN      (or the token on standard inpu
 Says whether the service, with the environment at hand, accepts a token, and if not, which check failed, what was expected,
 what was found, and what to do. It also checks the configuration itself. The token is not printed, and nothing is sent anywhere
 but to the configured key server. Exit status: 0 where the token is accepted, 1 where it is not.`
+
+const notBound: Record<NotBound, string> = {
+  unknown: 'But there is no local user for it: no_such_user. Add one (npm run users -- add), or set USER_PROVISIONING to auto.',
+  taken: 'But its username or e-mail address belongs to another local user: no_such_user. Remove or change that user first.',
+  email_not_verified: 'But its email_verified is not true: email_not_verified. Verify the address with Cognito, and sign in again.'
+}
 
 if (process.argv.includes('--help') || (process.argv.length < 3 && process.stdin.isTTY)) {
   console.log(help)
@@ -37,7 +45,7 @@ if (process.argv.includes('--help') || (process.argv.length < 3 && process.stdin
 
 async function explain (token: string, config: Config): Promise<void> {
   const issuers = listIssuers(config)
-  const db = openDatabase(config.databaseUrl)
+  const db = openDatabase(config.databaseUrl, { mustExist: true })
   try {
     const verdict = await verify(token, config)
     if (verdict instanceof Problem) refused(verdict, token, config, issuers)
@@ -83,18 +91,17 @@ async function accepted (user: VerifiedUser, token: string, config: Config, db: 
   }
 }
 
-async function localUser ({ issuer, subject, tokenUse, email, emailVerified }: VerifiedUser, { provisioning }: Config, db: Database): Promise<string> {
-  const user = await findUserByIdentity(db, issuer, subject)
+async function localUser (verified: VerifiedUser, { provisioning }: Config, db: Database): Promise<string> {
+  const user = await findUserByIdentity(db, verified.issuer, verified.subject)
   if (user !== undefined && !user.disabled) return `The local user is ${user.username}, number ${user.id}.`
   process.exitCode = 1
   if (user !== undefined) return 'But the local user is disabled: user_disabled. An administrator can enable it: npm run users -- enable.'
-  if (tokenUse !== 'id') return 'But no local user is bound to it: no_such_user. Come once with an id token: an access token has no e-mail address.'
-  const owner = email === null ? undefined : await findUserByEmail(db, email)
-  if (owner !== undefined && owner.sub !== null) return 'But its e-mail address belongs to a local user who is bound to another subject: no_such_user. Remove or change that user first.'
-  if (owner === undefined && provisioning === 'strict') return 'But there is no local user for it: no_such_user. Add one (npm run users -- add), or set USER_PROVISIONING to auto.'
-  if (email !== null && !emailVerified) return 'But its email_verified is not true: email_not_verified. Verify the address with Cognito, and sign in again.'
+  if (verified.tokenUse !== 'id') return 'But no local user is bound to it: no_such_user. Come once with an id token: an access token has no e-mail address.'
+  // What its first request would do, done and undone.
+  const bound = await rehearse(db, transaction => bindIdentity(transaction, verified, { actor: verified.username, provision: provisioning === 'auto' }))
+  if (typeof bound === 'string') return notBound[bound]
   process.exitCode = 0
-  return owner === undefined ? 'A local user is made on its first request.' : `The local user ${owner.username} is bound to it on its first request.`
+  return bound.createdAt === bound.updatedAt ? 'A local user is made on its first request.' : `The local user ${bound.username} is bound to it on its first request.`
 }
 
 async function keyServer ({ jwksUri }: Issuer, config: Config): Promise<string> {

@@ -33,6 +33,11 @@ const actor = 'command line'
 
 class UsageError extends Error {}
 
+/** How many operands each command takes, at least and at most. */
+const commands: Partial<Record<string, [number, number]>> = {
+  help: [0, Infinity], list: [0, 1], show: [1, 1], add: [2, 2], disable: [1, 1], enable: [1, 1], remove: [1, 1], sync: [0, 0]
+}
+
 try {
   await run(process.argv.slice(2))
 } catch (error) {
@@ -41,47 +46,60 @@ try {
   process.exitCode = error instanceof UsageError ? 2 : 1
 }
 
+interface Arguments {
+  command: string
+  operands: string[]
+  json: boolean
+  dryRun: boolean
+  pagesPerSecond: number
+}
+
 async function run (args: string[]): Promise<void> {
-  const { command, operands, json, dryRun, pagesPerSecond } = parse(args)
+  const { command, operands: [first = '', second = ''], json, dryRun, pagesPerSecond } = parse(args)
   if (command === 'help') return console.log(help)
+  if (command === 'add') checkNewUser(first, second)
 
   const db = openDatabase(readDatabaseUrl(process.env))
   try {
     await migrateToLatest(db)
     switch (command) {
-      case 'list': return await list(db, operand(operands, 0, 1), json)
-      case 'show': return print(await findOne(db, operand(operands, 1)), json)
-      case 'add': return print(await add(db, operand(operands, 2), operand(operands.slice(1), 1)), json)
-      case 'disable': return print(await changeUser(db, actor, (await findOne(db, operand(operands, 1))).id, { disabled: true }), json)
-      case 'enable': return print(await changeUser(db, actor, (await findOne(db, operand(operands, 1))).id, { disabled: false }), json)
-      case 'remove': return await remove(db, operand(operands, 1), json)
+      case 'list': return await list(db, first, json)
+      case 'show': return print(await findOne(db, first), json)
+      case 'add': return print(await addUser(db, actor, { username: first, email: second, issuer: null, sub: null }), json)
+      case 'disable': return print(await changeUser(db, actor, (await findOne(db, first)).id, { disabled: true }), json)
+      case 'enable': return print(await changeUser(db, actor, (await findOne(db, first)).id, { disabled: false }), json)
+      case 'remove': return await remove(db, first, json)
       case 'sync': return await sync(db, { json, dryRun, pagesPerSecond })
-      default: throw new UsageError(`There is no command ${JSON.stringify(command)}.`)
     }
   } finally {
     await db.destroy()
   }
 }
 
-function parse (args: string[]) {
+function parse (args: string[]): Arguments {
+  const { positionals: [command = 'help', ...operands], values } = parseOptions(args)
+  const [least, most] = (values.help ? commands.help : commands[command]) ?? []
+  if (least === undefined || most === undefined) throw new UsageError(`There is no command ${quoted(command)}.`)
+  if (operands.length < least || operands.length > most) throw new UsageError('The command takes other arguments.')
+  const pagesPerSecond = Number(values['pages-per-second'])
+  if (!(pagesPerSecond > 0 && pagesPerSecond <= 30)) throw new UsageError('--pages-per-second takes a number up to 30.')
+  return { command: values.help ? 'help' : command, operands, json: values.json ?? false, dryRun: values['dry-run'] ?? false, pagesPerSecond }
+}
+
+function parseOptions (args: string[]) {
   try {
-    const { positionals: [command = 'help', ...operands], values } = parseArgs({
+    return parseArgs({
       args,
       allowPositionals: true,
       options: { help: { type: 'boolean' }, json: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, 'pages-per-second': { type: 'string', default: '5' } }
     })
-    const pagesPerSecond = Number(values['pages-per-second'])
-    if (!(pagesPerSecond > 0 && pagesPerSecond <= 30)) throw new UsageError('--pages-per-second takes a number up to 30.')
-    return { command: values.help ? 'help' : command, operands, json: values.json ?? false, dryRun: values['dry-run'] ?? false, pagesPerSecond }
   } catch (error) {
-    throw new UsageError(error instanceof Error ? error.message : 'The arguments are not understood.')
+    throw new UsageError(printable(error instanceof Error ? error.message : String(error)))
   }
 }
 
-/** The first of `count` operands, all of which are needed unless there may be none. */
-function operand (operands: string[], count: number, most = count): string {
-  if (operands.length < count || operands.length > most) throw new UsageError('The command takes other arguments.')
-  return operands[0] ?? ''
+function quoted (text: string): string {
+  return printable(JSON.stringify(text))
 }
 
 async function list (db: Database, q: string, json: boolean): Promise<void> {
@@ -95,11 +113,11 @@ async function list (db: Database, q: string, json: boolean): Promise<void> {
   console.log(json ? JSON.stringify(users) : table(users))
 }
 
-async function add (db: Database, username: string, email: string): Promise<User> {
+/** @throws {UsageError} where no user can be called so */
+function checkNewUser (username: string, email: string): void {
   const validated = compileValidator({ schema: NewUserSchema, httpPart: 'body', method: '', url: '' })({ username, email })
   const error = typeof validated === 'object' && 'error' in validated ? validated.error : undefined
   if (error instanceof Problem) throw new UsageError(error.errors?.map(({ path, message }) => `${path.slice(1)} ${message}`).join('; '))
-  return addUser(db, actor, { username, email, issuer: null, sub: null })
 }
 
 async function remove (db: Database, name: string, json: boolean): Promise<void> {
@@ -110,7 +128,7 @@ async function remove (db: Database, name: string, json: boolean): Promise<void>
 
 async function findOne (db: Database, name: string): Promise<User> {
   const user = (/^\d{1,15}$/.test(name) ? await findUser(db, Number(name)) : undefined) ?? await findUserByUsername(db, name) ?? await findUserByEmail(db, name)
-  if (user === undefined) throw new Error(`There is no user ${JSON.stringify(name)}.`)
+  if (user === undefined) throw new Error(`There is no user ${quoted(name)}.`)
   return user
 }
 

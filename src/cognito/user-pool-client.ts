@@ -17,7 +17,7 @@ export interface UsersPage {
 }
 
 /** How long one request may take, in milliseconds. */
-const requestTimeout = 5_000
+const requestTimeout = 3_000
 
 export function userPoolClient (endpoint: string | undefined): UserPoolClient {
   // The SDK is as large as the service: it is loaded by those who need it.
@@ -55,7 +55,8 @@ export function userPoolClient (endpoint: string | undefined): UserPoolClient {
     const [region = ''] = userPoolId.split('_', 1)
     const client = clients.get(region) ?? new CognitoIdentityProviderClient({
       region,
-      requestHandler: { requestTimeout, connectionTimeout: 2_000 },
+      requestHandler: { requestTimeout, throwOnRequestTimeout: true, connectionTimeout: 2_000 },
+      maxAttempts: 2,
       retryMode: 'adaptive',
       ...(endpoint !== undefined && { endpoint })
     })

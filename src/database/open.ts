@@ -5,10 +5,13 @@ import type { Database, Tables } from './tables.ts'
 
 const changeMarks = new WeakMap<Database, () => string>()
 
-/** Opens the database at `sqlite:<path>`, `sqlite::memory:` or `postgres://…`; nothing is connected before the first query. */
-export function openDatabase (url: string): Database {
+/**
+ * Opens the database at `sqlite:<path>`, `sqlite::memory:` or `postgres://…`; nothing is connected before the first query.
+ * @param options.mustExist whether a file that is not there is an error, and not made
+ */
+export function openDatabase (url: string, { mustExist = false } = {}): Database {
   if (!url.startsWith('sqlite:')) return new Kysely<Tables>({ dialect: postgresDialect(url) })
-  const driver = sqliteDriver(url.slice('sqlite:'.length))
+  const driver = sqliteDriver(url.slice('sqlite:'.length), mustExist)
   const db = new Kysely<Tables>({ dialect: sqliteDialect(driver) })
   changeMarks.set(db, () => driver.changeMark())
   return db

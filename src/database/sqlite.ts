@@ -5,8 +5,8 @@ import { SqliteAdapter, SqliteDialect, type Dialect } from 'kysely'
 import { SqliteDriver } from './sqlite-driver.ts'
 
 /** A driver for the file at `path`, made with its folder where it is not there yet, or for memory (`:memory:`). */
-export function sqliteDriver (path: string): SqliteDriver {
-  return new SqliteDriver(() => openFile(path))
+export function sqliteDriver (path: string, mustExist = false): SqliteDriver {
+  return new SqliteDriver(() => openFile(path, mustExist))
 }
 
 export function sqliteDialect (driver: SqliteDriver): Dialect {
@@ -30,9 +30,9 @@ export function isSqliteConflict (error: unknown): boolean {
   return error instanceof BetterSqlite3.SqliteError && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(error.code)
 }
 
-function openFile (path: string): BetterSqlite3.Database {
-  if (path !== ':memory:') mkdirSync(dirname(path), { recursive: true })
-  const file = new BetterSqlite3(path, { timeout: 5_000 })
+function openFile (path: string, mustExist: boolean): BetterSqlite3.Database {
+  if (path !== ':memory:' && !mustExist) mkdirSync(dirname(path), { recursive: true })
+  const file = new BetterSqlite3(path, { timeout: 5_000, fileMustExist: mustExist && path !== ':memory:' })
   try {
     file.pragma('journal_mode = WAL')
     // In WAL, NORMAL (better-sqlite3's default) loses acknowledged writes when the machine goes down.

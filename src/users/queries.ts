@@ -100,14 +100,14 @@ export async function deleteUser (db: Database, id: number): Promise<User | unde
 }
 
 /** Notes that a run of `users sync`, begun at that time, has seen a user in its pool. */
-export async function updateSeen (db: Database, issuer: string, subject: string, seenAt: string): Promise<void> {
-  await db.updateTable('users').set({ seen_at: seenAt }).where('issuer', '=', issuer).where('subject', '=', subject).execute()
+export async function updateSeen (db: Database, id: number, seenAt: string): Promise<void> {
+  await db.updateTable('users').set({ seen_at: seenAt }).where('id', '=', id).execute()
 }
 
-/** The users of an issuer that a run of `users sync`, begun at that time, has not seen, by id. */
+/** The users of an issuer that a run of `users sync`, begun at that time, has not seen, and that have not come since, by id. */
 export async function listUsersNotSeen (db: Database, issuer: string, since: string): Promise<User[]> {
   const rows = await db.selectFrom('users').selectAll()
-    .where('issuer', '=', issuer)
+    .where('issuer', '=', issuer).where('updated_at', '<', since)
     .where(({ eb, or }) => or([eb('seen_at', 'is', null), eb('seen_at', '<', since)]))
     .orderBy('id').execute()
   return rows.map(asUser)

@@ -1,7 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { UserType } from '@aws-sdk/client-cognito-identity-provider'
 import { isStorable } from '../cognito/claims.ts'
-import type { UserPoolClient, UsersPage } from '../cognito/user-pool-client.ts'
+import type { UserPoolClient } from '../cognito/user-pool-client.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction, rehearse } from '../database/transaction.ts'
 import { changeUser } from './administer.ts'
@@ -38,28 +38,35 @@ const actor = 'users sync'
 export async function syncUsers (db: Database, client: UserPoolClient, options: SyncOptions): Promise<void> {
   const { userPoolId, issuer, dryRun, pagesPerSecond, onChange, onPage } = options
   const attempt = dryRun ? rehearse : inTransaction
-  const interrupted = dryRun ? undefined : await findSyncRun(db, userPoolId)
-  const startedAt = interrupted?.startedAt ?? new Date().toISOString()
+  let interrupted = dryRun ? undefined : await findSyncRun(db, userPoolId)
+  let startedAt = interrupted?.startedAt ?? new Date().toISOString()
   const seen = new Set<string>()
   let page = interrupted?.nextPage ?? null
   let count = 0
-  do {
+  for (;;) {
     const pause = wait(1000 / pagesPerSecond)
-    const { users, next } = await listPage(client, userPoolId, page)
+    const listed = await client.listUsers(userPoolId, page).catch(error => {
+      if (page === null || page !== interrupted?.nextPage || !isForgotten(error)) throw error
+    })
+    if (listed === undefined) {
+      // Cognito has forgotten the page at which the interrupted run stood: this is a new one.
+      startedAt = new Date().toISOString()
+      page = null
+      interrupted = undefined
+      continue
+    }
+    const { users, next } = listed
     for (const pooled of users) {
-      const change = await attempt(db, async transaction => {
-        const followed = await followUser(transaction, pooled, issuer)
-        await updateSeen(transaction, issuer, attribute(pooled, 'sub') ?? '', startedAt)
-        return followed
-      })
+      const change = await attempt(db, async transaction => followUser(transaction, pooled, issuer, startedAt))
       seen.add(attribute(pooled, 'sub') ?? '')
       if (change !== undefined) onChange(change)
     }
     page = next
     if (!dryRun) await saveSyncRun(db, userPoolId, { startedAt, nextPage: page })
     onPage(count += users.length)
-    if (page !== null) await pause
-  } while (page !== null)
+    if (page === null) break
+    await pause
+  }
 
   for (const user of await listUsersNotSeen(db, issuer, startedAt)) {
     if (user.disabled || seen.has(user.sub ?? '')) continue
@@ -69,17 +76,11 @@ export async function syncUsers (db: Database, client: UserPoolClient, options: 
   if (!dryRun) await deleteSyncRun(db, userPoolId)
 }
 
-/** A page; the first, where Cognito has forgotten the one that an interrupted run stood at. */
-async function listPage (client: UserPoolClient, userPoolId: string, page: string | null): Promise<UsersPage> {
-  try {
-    return await client.listUsers(userPoolId, page)
-  } catch (error) {
-    if (page === null || !(error instanceof Error && error.name === 'InvalidParameterException')) throw error
-    return client.listUsers(userPoolId, null)
-  }
+function isForgotten (error: unknown): boolean {
+  return error instanceof Error && error.name === 'InvalidParameterException'
 }
 
-async function followUser (db: Database, pooled: UserType, issuer: string): Promise<SyncChange | undefined> {
+async function followUser (db: Database, pooled: UserType, issuer: string, seenAt: string): Promise<SyncChange | undefined> {
   const subject = attribute(pooled, 'sub') ?? ''
   const username = pooled.Username ?? subject
   const emailVerified = attribute(pooled, 'email_verified') === 'true'
@@ -89,11 +90,13 @@ async function followUser (db: Database, pooled: UserType, issuer: string): Prom
   }
 
   const user = await findUserByIdentity(db, issuer, subject)
+  if (user !== undefined) await updateSeen(db, user.id, seenAt)
   if (user !== undefined) return changed(db, user, { username, email, disabled: pooled.Enabled === false })
   if (pooled.UserStatus === 'UNCONFIRMED' || pooled.Enabled === false) return undefined
 
   const bound = await bindIdentity(db, { issuer, subject, username, email, emailVerified }, { actor, provision: true })
   if (typeof bound === 'string') return { action: 'left alone', username, detail: 'the username or the e-mail address belongs to another user here' }
+  await updateSeen(db, bound.id, seenAt)
   return { action: bound.createdAt === bound.updatedAt ? 'added' : 'bound', username: bound.username, detail: bound.email ?? 'no verified e-mail address' }
 }
 

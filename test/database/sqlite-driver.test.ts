@@ -135,3 +135,29 @@ t.test('changeMark differs after every change, whoever makes it, and after nothi
   t.equal(changeMark(postgres), undefined)
   await postgres.destroy()
 })
+
+t.test('where the commit fails, no write of the turn is acknowledged', async t => {
+  const { db } = await open(t)
+  await sql`create table lids (id integer primary key, box integer references boxes (id) deferrable initially deferred)`.execute(db)
+  const lid = (box: number) => sql`insert into lids (box) values (${box})`.execute(db)
+  for (const result of await Promise.allSettled([insert(db, 'a'), lid(1), lid(99)])) {
+    t.match(result, { status: 'rejected', reason: { code: 'SQLITE_CONSTRAINT_FOREIGNKEY' } })
+  }
+  t.strictSame(await labels(db), [])
+  await Promise.all([insert(db, 'b'), lid(1)])
+  t.strictSame(await labels(db), ['b'])
+})
+
+t.test('a lock that is held too long is an error, and the file is free afterwards', async t => {
+  const { db, path } = await open(t)
+  const other = new BetterSqlite3(path)
+  t.teardown(() => other.close())
+  other.exec('begin immediate')
+  const [alone, together] = await Promise.allSettled([insert(db, 'a'), db.transaction().execute(transaction => insert(transaction, 'b'))])
+  t.match(alone, { status: 'rejected', reason: { code: 'SQLITE_BUSY' } })
+  t.match(together, { status: 'rejected', reason: { code: 'SQLITE_BUSY' } })
+  t.strictSame(await labels(db), [], 'readers are not kept waiting')
+  other.exec('rollback')
+  await insert(db, 'c')
+  t.strictSame(await labels(db), ['c'])
+})
