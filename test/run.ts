@@ -1,12 +1,24 @@
 // npm test: all tests on SQLite with coverage, then those of the service once more on PostgreSQL: on a server of its own,
 // or on the one at TEST_DATABASE_URL, whose user must be able to create databases.
 
-import { spawn } from 'node:child_process'
+import { spawn, spawnSync } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { relative } from 'node:path'
 import { startPostgres } from './embedded-postgres.ts'
 
 const onEither = ['test/routes', 'test/users', 'test/client.test.ts', 'test/hostile-requests.test.ts', 'test/plugins/account.test.ts', 'test/cognito/key-store.test.ts']
 
+// What is shipped, and the lines of it that no test reaches, with the reason.
+const shipped = /^(src|plugins|routes|migrations)\//
+const unreached: Record<string, { lines: number, reason: string }> = {
+  'src/cognito/key-set.ts': { lines: 3, reason: 'createPublicKey threw for no broken JWK that was tried; where it does, the other keys must not suffer' },
+  'src/app.ts': { lines: 3, reason: 'bytes after a last request reach the parser, or do not, by the timing of the socket' },
+  'src/cli/users.ts': { lines: 3, reason: 'the progress bar, for a terminal' }
+}
+
 let failed = await run('SQLite', {}, [])
+// A run of some files by name says nothing of the whole.
+if (process.argv.length === 2) failed = !await isCovered() || failed
 const given = process.env.TEST_DATABASE_URL
 const server = given === undefined ? await startPostgres('-c', 'fsync=off') : undefined
 try {
@@ -15,6 +27,17 @@ try {
   await server?.remove()
 }
 process.exitCode = failed ? 1 : 0
+
+/** Whether the tests reached every line of what is shipped, save those above. */
+async function isCovered (): Promise<boolean> {
+  spawnSync('tap', ['report', '--coverage-report=json-summary'], { stdio: 'ignore' })
+  const { total: _, ...files }: Record<string, { lines: { total: number, covered: number } }> = JSON.parse(readFileSync('.tap/report/coverage-summary.json', 'utf8'))
+  const gaps = Object.entries(files).map(([path, { lines }]) => ({ path: relative('.', path), missing: lines.total - lines.covered }))
+    .filter(({ path, missing }) => shipped.test(path) && missing > (unreached[path]?.lines ?? 0))
+  for (const { path, missing } of gaps) console.log(`# ${path}: ${missing} lines are reached by no test`)
+  console.log(`# Lines of what is shipped: ${gaps.length === 0 ? `all reached but ${Object.values(unreached).reduce((sum, { lines }) => sum + lines, 0)}` : 'not all reached'}`)
+  return gaps.length === 0
+}
 
 /** Whether anything failed. */
 async function run (database: string, environment: Record<string, string>, args: string[]): Promise<boolean> {
