@@ -1,5 +1,7 @@
+import { randomBytes } from 'node:crypto'
 import { createServer } from 'node:net'
 import { join } from 'node:path'
+import { handler } from '../deploy/aws/post-confirmation.ts'
 import { readConfig } from '../src/config.ts'
 import { startEmulator, type Emulator } from './emulator.ts'
 import { startService, untilReady } from './service.ts'
@@ -59,6 +61,7 @@ async function develop (): Promise<number> {
     USER_PROVISIONING: 'auto',
     DATABASE_URL: `sqlite:${join(dataDirectory, 'articles.db')}`,
     LOG_LEVEL: 'warn',
+    POST_CONFIRMATION_SECRET: `whsec_${randomBytes(32).toString('base64')}`,
     ...given
   }
   const { host, port, userPoolIds: [userPoolId], clientIds: [clientId] } = readConfig(env)
@@ -66,11 +69,14 @@ async function develop (): Promise<number> {
   await requireFreePort(port, host, 'PORT')
 
   await buildWeb()
+  Object.assign(process.env, { POST_CONFIRMATION_URL: `${addressOf(host, port)}/cognito/post-confirmation`, POST_CONFIRMATION_SECRET: env.POST_CONFIRMATION_SECRET })
   const emulator = await startEmulator({
     dataDirectory: join(dataDirectory, 'cognito'),
     port: cognitoPort,
     ...(userPoolId && { userPoolId }),
     ...(clientId && { clientId }),
+    // The very Lambda of deploy/aws: who confirms a sign-up is a local user at once.
+    onPostConfirmation: async event => { await handler(event) },
     onMessage: ({ email, purpose, code }) => console.log(`E-mail to ${email}, ${purpose}: the code is ${code}`)
   }).catch(error => { throw portTaken(error, cognitoPort, 'COGNITO_PORT') })
   try {

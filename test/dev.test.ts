@@ -127,6 +127,9 @@ t.test('npm run dev prints commands that work as they stand, and keeps what was 
   const code = () => /^E-mail to carol@example\.com, SignUp: the code is (\d{6})$/m.exec(first.output.stdout)?.[1]
   await until(() => code() !== undefined)
   t.match(await cognito(variables, 'ConfirmSignUp', { ...user, ConfirmationCode: code() }), { status: 200 })
+  const { body: admin } = await signIn(variables, 'admin', 'Admin-2026')
+  const audit = await fetch(`http://127.0.0.1:${variables.PORT}/admin/audit?limit=1`, { headers: { authorization: Object(admin).AuthenticationResult.IdToken, connection: 'close' } })
+  t.match(await audit.json(), [{ actor: 'post-confirmation', action: 'created', username: 'carol' }], 'the Lambda has told the service')
 
   first.child.kill('SIGINT')
   t.equal(await first.exited, 0)

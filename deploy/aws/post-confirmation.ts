@@ -10,7 +10,7 @@ export interface PostConfirmationEvent {
   region: string
   userPoolId: string
   userName: string
-  callerContext: { awsSdkVersion: string, clientId: string }
+  callerContext: { awsSdkVersion: string, clientId: string | null }
   triggerSource: 'PostConfirmation_ConfirmSignUp' | 'PostConfirmation_ConfirmForgotPassword'
   request: { userAttributes: Record<string, string>, clientMetadata?: Record<string, string> }
   response: Record<string, never>

@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
-import { bearer, startApp } from '../helper.ts'
+import { bearer, newDatabase, startApp, startPool } from '../helper.ts'
 import type { UserPool } from '../user-pool.ts'
 
 interface Person {
@@ -339,6 +339,17 @@ t.test('Idempotency-Key', async t => {
       if (status === 400) t.match(response.json(), { code: 'validation_failed', errors: [{ in: 'headers', path: '/idempotency-key' }] })
     })
   }
+})
+
+t.test('an Idempotency-Key holds on every replica', async t => {
+  const pool = await startPool(t)
+  const DATABASE_URL = await newDatabase(t)
+  const replicas = [await startApp(t, { DATABASE_URL }, pool), await startApp(t, { DATABASE_URL }, pool)]
+  const alices = replicas.map(({ app }) => person(app, pool, 'alice'))
+  await alices[0]?.request('GET', '/me')
+  const responses = await Promise.all(Array.from({ length: 20 }, (_, n) => alices[n % 2]?.write('crowd', { 'idempotency-key': 'k' })))
+  t.equal(new Set(responses.map(response => `${response?.statusCode} ${response?.body}`)).size, 1)
+  for (const alice of alices) t.strictSame(names(await alice.request('GET', '/articles')), ['crowd'])
 })
 
 t.test('routes under /articles need a token and a local user', async t => {
