@@ -3,6 +3,7 @@
 
 import buildGetJwks from 'get-jwks'
 import { Agent, type Dispatcher } from 'undici'
+import { isKeySet } from './key-set.ts'
 
 const timeout = 3_000
 const maxBytes = 256 * 1024
@@ -32,7 +33,7 @@ export async function fetchKeySet (uri: string, signal: AbortSignal): Promise<st
     await getJwks.getJwk({ domain: origin, alg: 'RS256', kid: noKid })
   } catch (error) {
     if (answer.status >= 400 && answer.status < 500) throw new KeySetRefusedError(answer.status, error)
-    if (answer.status !== 200 || !answer.complete) throw error
+    if (answer.status !== 200 || !answer.complete || !isKeySet(Buffer.concat(answer.chunks).toString())) throw error
   }
   return Buffer.concat(answer.chunks).toString()
 }

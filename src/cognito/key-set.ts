@@ -28,7 +28,16 @@ const SigningJwkSchema = Type.Object({
   e: Type.String()
 })
 
-const KeySetSchema = Type.Object({ keys: Type.Array(Type.Unknown()) })
+const KeySetSchema = Type.Object({ keys: Type.Array(Type.Unknown(), { minItems: 1 }) })
+
+/** Whether a text is a JWK set, whatever its keys are worth. */
+export function isKeySet (text: string): boolean {
+  try {
+    return Value.Check(KeySetSchema, JSON.parse(text))
+  } catch {
+    return false
+  }
+}
 
 /**
  * The signing keys in the text of a JWK set (RFC 7517), by `kid`; keys that cannot sign RS256 tokens safely are left out.
