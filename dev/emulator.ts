@@ -5,6 +5,7 @@ import { UserLambdaValidationError } from 'cognito-local/lib/errors.js'
 import type { Services } from 'cognito-local/lib/services/index.js'
 import { attributesToRecord } from 'cognito-local/lib/services/userPoolService.js'
 import { Type } from '@sinclair/typebox'
+import type { PostConfirmationEvent } from '../deploy/aws/post-confirmation.ts'
 import { answer, type Handlers } from './emulator/http.ts'
 import { context, openServices, read, type Message } from './emulator/pool.ts'
 import { seed } from './emulator/seed.ts'
@@ -33,18 +34,6 @@ export interface Emulator {
   userPoolId: string
   clientId: string
   close (): Promise<void>
-}
-
-/** https://docs.aws.amazon.com/cognito/latest/developerguide/user-pool-lambda-post-confirmation.html */
-export interface PostConfirmationEvent {
-  version: string
-  region: string
-  userPoolId: string
-  userName: string
-  callerContext: { awsSdkVersion: string, clientId: string | null }
-  triggerSource: 'PostConfirmation_ConfirmSignUp' | 'PostConfirmation_ConfirmForgotPassword'
-  request: { userAttributes: Record<string, string>, clientMetadata?: Record<string, string> }
-  response: Record<string, never>
 }
 
 const confirmations = new Map<string, PostConfirmationEvent['triggerSource']>([

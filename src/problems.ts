@@ -20,6 +20,7 @@ export const catalogue = {
   payload_too_large: [413, 'The body is too large'],
   uri_too_long: [414, 'The address is too long'],
   unsupported_media_type: [415, 'Unsupported media type'],
+  range_not_satisfiable: [416, 'There is no such range'],
   idempotency_mismatch: [422, 'The idempotency key was used with another body'],
   rate_limited: [429, 'Too many requests'],
   headers_too_large: [431, 'The headers are too large'],

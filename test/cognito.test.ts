@@ -11,7 +11,8 @@ import {
   ListUsersCommand, ResendConfirmationCodeCommand, RespondToAuthChallengeCommand, RevokeTokenCommand, SignUpCommand, type AuthenticationResultType
 } from '@aws-sdk/client-cognito-identity-provider'
 import t, { type Test } from 'tap'
-import { seedUsers, startEmulator, type Emulator, type EmulatorOptions, type PostConfirmationEvent } from '../dev/emulator.ts'
+import type { PostConfirmationEvent } from '../deploy/aws/post-confirmation.ts'
+import { seedUsers, startEmulator, type Emulator, type EmulatorOptions } from '../dev/emulator.ts'
 import { bearer, startApp, type TestApp } from './helper.ts'
 
 interface TestCognito extends Emulator {

@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import web from '../../plugins/web.ts'
+import { sendProblem } from '../../src/error-response.ts'
 import { startApp } from '../helper.ts'
 
 const options = { userPoolIds: ['eu-west-1_AbC123xyz', 'us-east-1_Other'], clientIds: ['first', 'second'], endpoint: undefined, adminGroup: 'admin' }
@@ -53,6 +54,21 @@ t.test('what is named by its content is kept for ever, and sent compressed to wh
   t.match((await app.inject('/assets/icon-AbC.svg')).headers['content-type'], 'image/svg+xml')
   const revalidated = await app.inject({ url: '/assets/index-AbC.js', headers: { 'if-none-match': String(plain.headers.etag) } })
   t.equal(revalidated.statusCode, 304)
+})
+
+t.test('what is refused of a file is a problem, and no fault of the service', async t => {
+  const app = Fastify()
+  t.teardown(() => app.close())
+  app.setErrorHandler((error, _request, reply) => sendProblem(reply, error))
+  await app.register(web, { ...options, webFolder: t.testdir(built) })
+  for (const [headers, status, code] of [
+    [{ 'if-match': '"x"' }, 412, 'precondition_failed'],
+    [{ 'if-unmodified-since': 'Thu, 01 Jan 1970 00:00:00 GMT' }, 412, 'precondition_failed'],
+    [{ range: 'bytes=999999-' }, 416, 'range_not_satisfiable']
+  ] as const) {
+    const response = await app.inject({ url: '/', headers })
+    t.strictSame([response.statusCode, response.json().code], [status, code])
+  }
 })
 
 t.test('GET /config.json tells the page the first pool and client, and nothing else', async t => {
