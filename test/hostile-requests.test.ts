@@ -50,6 +50,17 @@ const path = fc.oneof(
 )
 const headerValue = fc.oneof(fc.constantFrom('*', '"x"', 'W/"x"', ',', '""', 'k1', 'k2'), fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map(code => String.fromCharCode(code)), maxLength: 300 }))
 
+/** Requests that reach a route's end for certain, whatever the others happen to be. */
+function reaching (token: () => string): [{ method: string, path: string, token: () => string, headers: Record<string, string>, body: string | undefined }][] {
+  const request = { token, headers: {}, body: undefined }
+  return [
+    [{ ...request, method: 'POST', path: '/articles', body: '{"name":"On bread"}' }],
+    [{ ...request, method: 'GET', path: '/articles/1' }],
+    [{ ...request, method: 'DELETE', path: '/articles/1' }],
+    [{ ...request, method: 'PUT', path: '/articles' }]
+  ]
+}
+
 t.test('no request gets a 5xx, or an answer that is not in the document', async t => {
   const { app, pool } = await startApp(t)
   await app.listen({ port: 0, host: '127.0.0.1' })
@@ -60,7 +71,7 @@ t.test('no request gets a 5xx, or an answer that is not in the document', async 
     () => pool.idToken({ sub: 'alice', auth_time: Math.floor(Date.now() / 1000) + 60 }),
     () => pool.idToken({ sub: 'root', 'cognito:username': 'root', email: 'root@example.com', 'cognito:groups': ['admin'], auth_time: Math.floor(Date.now() / 1000) + 60 }),
     () => 'not-a-token'
-  ]
+  ] as const
   for (const token of tokens.slice(0, 2)) await app.inject({ url: '/me', headers: { authorization: token() } })
   const statuses = new Map<number, number>()
 
@@ -79,7 +90,7 @@ t.test('no request gets a 5xx, or an answer that is not in the document', async 
     statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)
     check(answer)
     return answer.status < 500
-  }), { numRuns: 1500, timeout: 10_000 })
+  }), { numRuns: 1500, timeout: 10_000, examples: reaching(tokens[0]) })
 
   for (const status of [200, 201, 204, 400, 401, 404, 405]) t.ok(statuses.has(status), `${status} was reached`)
 })
