@@ -38,8 +38,6 @@ export const UserSchema = Type.Object({
   updatedAt: dateTime
 }, { title: 'User' })
 
-export type UserView = Static<typeof UserSchema>
-
 export const UserListSchema = Type.Array(UserSchema, { maxItems: 100 })
 export const UserParamsSchema = Type.Object({ id })
 export const NewUserSchema = Type.Object({ username, email }, { title: 'NewUser', additionalProperties: false })
