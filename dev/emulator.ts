@@ -20,6 +20,10 @@ export interface EmulatorOptions {
   dataDirectory: string
   /** 0 takes a free one. The issuer has the port in it: users of one port are others than those of another. */
   port: number
+  /** 127.0.0.1 by default. */
+  host?: string
+  /** Where clients find it, if not at its host and port; the issuer begins with it. */
+  endpoint?: string
   userPoolId?: string
   clientId?: string
   /** Is told the codes that Cognito would send by e-mail. */
@@ -54,11 +58,12 @@ const ConfirmationSchema = Type.Object({
  * @throws {Error} with the code EADDRINUSE where the port is taken
  */
 export async function startEmulator (options: EmulatorOptions): Promise<Emulator> {
-  const { dataDirectory, port, userPoolId = 'local_Articles', clientId = 'articlesdev' } = options
+  const { dataDirectory, port, host = '127.0.0.1', userPoolId = 'local_Articles', clientId = 'articlesdev' } = options
   const handlers = Promise.withResolvers<Handlers>()
   const server = createServer(async (request, response) => answer(request, response, await handlers.promise))
   // The port first: whoever has it may have the data open too.
-  const endpoint = `http://127.0.0.1:${await listen(server, port)}`
+  const listening = await listen(server, port, host)
+  const endpoint = options.endpoint ?? `http://${host}:${listening}`
   const issuer = `${endpoint}/${userPoolId}`
 
   mkdirSync(dataDirectory, { recursive: true })
@@ -102,9 +107,9 @@ export async function startEmulator (options: EmulatorOptions): Promise<Emulator
   }
 }
 
-async function listen (server: Server, port: number): Promise<number> {
+async function listen (server: Server, port: number, host: string): Promise<number> {
   await new Promise<void>((resolve, reject) => {
-    server.once('error', reject).listen(port, '127.0.0.1', resolve)
+    server.once('error', reject).listen(port, host, resolve)
   })
   const address = server.address()
   return typeof address === 'object' && address !== null ? address.port : port

@@ -45,31 +45,34 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
     }
   })
 
-  fastify.decorate('loadAccount', async request => {
-    const user = await findKnown(request.user) ?? await bindAccount(fastify.db, request.user, provisioning)
+  fastify.decorate('loadAccount', async function loadAccount (request) {
+    const user = await findKnown(request) ?? await bindAccount(fastify.db, request.user, provisioning)
     refuseDisabled(user)
     request[account] = user
   })
 
-  fastify.decorate('refuseBarred', async request => {
-    refuseDisabled(await findKnown(request.user))
+  fastify.decorate('refuseBarred', async function refuseBarred (request) {
+    refuseDisabled(await findKnown(request))
   })
 
   const known = new ReadCache<Known>(fastify.db, mostKnown)
 
   /** The local user that is bound to a verified one, if there is one; 401 where the session is over. */
-  async function findKnown (verified: VerifiedUser): Promise<User | undefined> {
-    const { issuer, subject } = verified
-    const { signOut, user } = await known.read(`${issuer} ${subject}`, async () => ({
-      signOut: await findSignOut(fastify.db, verified),
-      user: await findUserByIdentity(fastify.db, issuer, subject)
-    }))
+  async function findKnown ({ user: verified, changeMark }: FastifyRequest): Promise<User | undefined> {
+    const key = `${verified.issuer} ${verified.subject}`
+    const { signOut, user } = known.get(key, changeMark) ?? await readKnown(key, verified, changeMark)
     try {
       refuseSignedOut(signOut, verified)
     } catch (error) {
       throw authenticationProblem(error, defaultRealm)
     }
     return user
+  }
+
+  async function readKnown (key: string, verified: VerifiedUser, mark: number | undefined): Promise<Known> {
+    const read = { signOut: await findSignOut(fastify.db, verified), user: await findUserByIdentity(fastify.db, verified.issuer, verified.subject) }
+    known.set(key, read, mark)
+    return read
   }
 }
 

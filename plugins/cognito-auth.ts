@@ -36,8 +36,10 @@ declare module 'fastify' {
     requireScope (scope: string): Guard
     /** Whether the token of a request is one that verified before, and still holds: known without any cost. */
     remembersToken (request: FastifyRequest): boolean
+    tokenStatistics (): TokenStatistics
   }
   interface FastifyRequest {
+    [presented]: Presented | null
     [attempt]: { token: string, key: SigningKey } | null
     [identity]: VerifiedUser | null
     /** Whether a guard has let the request in, so that it has a `user`. */
@@ -45,6 +47,12 @@ declare module 'fastify' {
     verifiedClaims: unknown
   }
 }
+
+/** Tokens that a guard found among those that verified before, tokens it did not, and how many are remembered. */
+export interface TokenStatistics { hits: number, misses: number, size: number }
+
+/** The token of a request, and whose it is where it verified before. */
+interface Presented { token: string | undefined, user: VerifiedUser | undefined }
 
 type KeyCallback = (error: Error | null, key: string | undefined) => void
 
@@ -71,6 +79,7 @@ export interface CognitoAuthOptions {
   allowDevelopmentKeys?: boolean
 }
 
+const presented = Symbol('presented token')
 const attempt = Symbol('token and key under verification')
 const identity = Symbol('verified user')
 
@@ -79,6 +88,8 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
   const realm = options.realm ?? defaultRealm
   const rules = { clientIds: new Set(options.clientIds), tokenUse: new Set<TokenUse>(options.tokenUse ?? ['id', 'access']) }
   const tokens = new TokenCache(options.tokenCacheSize ?? 10_000)
+  let hits = 0
+  let misses = 0
   const issuers = new Map(listIssuers(options).map(issuer => [issuer.name, issuer]))
   const keyStore = new KeyStore({
     issuers: [...issuers.values()],
@@ -101,6 +112,7 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
     }
   })
 
+  fastify.decorateRequest(presented, null)
   fastify.decorateRequest(attempt, null)
   fastify.decorateRequest(identity, null)
   fastify.decorateRequest('user', {
@@ -129,26 +141,38 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
   })
   fastify.decorate('remembersToken', request => {
     try {
-      const token = readBearer(request.raw.rawHeaders)
-      return token !== undefined && tokens.get(token) !== undefined
+      return present(request).user !== undefined
     } catch {
       return false
     }
   })
+  fastify.decorate('tokenStatistics', () => ({ hits, misses, size: tokens.size }))
   fastify.addHook('onReady', async () => keyStore.start())
   fastify.addHook('onClose', async () => keyStore.close())
 
   async function authenticate (request: FastifyRequest, reply: FastifyReply): Promise<void> {
     if (request[identity] !== null) return
     try {
-      const token = readBearer(request.raw.rawHeaders)
+      const { token, user } = present(request)
       if (token === undefined) throw noToken(realm)
-      request[identity] = tokens.get(token) ?? await verify(request, token)
+      if (user === undefined) misses++
+      else hits++
+      request[identity] = user ?? await verify(request, token)
     } catch (error) {
       const problem = authenticationProblem(error, realm)
       reply.headers(problem.headers)
       throw problem
     }
+  }
+
+  // Read once: what asks first, the limits or a guard, reads it for both.
+  function present (request: FastifyRequest): Presented {
+    const known = request[presented]
+    if (known !== null) return known
+    const token = readBearer(request.raw.rawHeaders)
+    const read = { token, user: token === undefined ? undefined : tokens.get(token) }
+    request[presented] = read
+    return read
   }
 
   async function verify (request: FastifyRequest, token: string): Promise<VerifiedUser> {

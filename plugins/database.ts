@@ -1,23 +1,42 @@
-import type { FastifyPluginAsync } from 'fastify'
+import { Socket } from 'node:net'
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { migrateToLatest } from '../src/database/migrate.ts'
-import { openDatabase } from '../src/database/open.ts'
+import type { ObserveQuery } from '../src/database/observe.ts'
+import { changeMark, changeMarkOfTurn, openDatabase } from '../src/database/open.ts'
 import type { Database } from '../src/database/tables.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     db: Database
+    /** Tells of every query when it is over, where there are metrics or traces; nobody else pays for the time being taken. */
+    observeQueries (observe: ObserveQuery): void
+  }
+  interface FastifyRequest {
+    /** Which state of the database the request sees, where the database tells its states apart; asked for when it is needed. */
+    readonly changeMark: number | undefined
   }
 }
 
 interface DatabaseOptions {
   databaseUrl: string
+  metricsPort: number | undefined
+  tracesEndpoint: string | undefined
 }
 
 /** Opens the database, migrated, and closes it when the last request has been answered. */
-const database: FastifyPluginAsync<DatabaseOptions> = async (fastify, { databaseUrl }) => {
-  const db = openDatabase(databaseUrl)
+const database: FastifyPluginAsync<DatabaseOptions> = async (fastify, { databaseUrl, metricsPort, tracesEndpoint }) => {
+  const observers: ObserveQuery[] = []
+  const observed = metricsPort !== undefined || tracesEndpoint !== undefined
+  const db = openDatabase(databaseUrl, observed ? { onQuery: query => observers.forEach(observe => observe(query)) } : {})
   fastify.decorate('db', db)
+  fastify.decorate('observeQueries', observe => { observers.push(observe) })
+  fastify.decorateRequest('changeMark', {
+    getter (this: FastifyRequest) {
+      // Injected requests have no socket, and follow each other within a turn.
+      return this.raw.socket instanceof Socket ? changeMarkOfTurn(db) : changeMark(db)
+    }
+  })
   fastify.addHook('onClose', async () => db.destroy())
 
   const applied = await migrateToLatest(db).catch((cause: unknown) => {

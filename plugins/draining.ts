@@ -1,3 +1,4 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 
@@ -5,16 +6,33 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Whether the service is stopping, and answers only what is on its way. */
     isDraining: () => boolean
+    /** To be told whenever readiness is asked for. */
+    noteProbe: () => void
   }
 }
 
-/** Answers that are sent while the service stops tell the client to come back on another connection. */
+/** How long new requests are still taken while a load balancer learns that it should send none, in milliseconds. */
+const notice = 3_000
+/** Whoever asked twice, and that lately, goes on asking. Milliseconds. */
+const lately = 15_000
+
+/**
+ * While the service stops, readiness says so, and answers tell the client to come back on another connection. The listener
+ * closes at once, but where readiness is being watched: then after a while in which the watcher can take the service out.
+ */
 const draining: FastifyPluginAsync = async fastify => {
   let stopping = false
+  let probes: number[] = []
   fastify.decorate('isDraining', () => stopping)
-  fastify.addHook('preClose', async () => { stopping = true })
-  fastify.addHook('onSend', async (_request, reply) => {
+  fastify.decorate('noteProbe', () => { probes = [...probes.slice(-1), performance.now()] })
+  fastify.addHook('preClose', async () => {
+    stopping = true
+    const watched = probes.length === 2 && probes.every(at => performance.now() - at < lately)
+    if (watched && fastify.server.listening) await wait(notice)
+  })
+  fastify.addHook('onSend', (_request, reply, _payload, done) => {
     if (stopping) reply.header('connection', 'close')
+    done()
   })
 }
 

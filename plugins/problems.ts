@@ -14,7 +14,10 @@ const problems: FastifyPluginAsync = async fastify => {
     methods.set(url, (methods.get(url) ?? []).concat(method))
   })
   // Fastify calls the handler once the body is parsed, and would refuse the body first.
-  fastify.addHook('onRequest', async (request, reply) => request.is404 ? refuse(request, reply) : undefined)
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.is404) refuse(request, reply)
+    else done()
+  })
   fastify.setNotFoundHandler(refuse)
 
   function refuse (request: FastifyRequest, reply: FastifyReply): FastifyReply {

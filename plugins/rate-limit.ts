@@ -41,16 +41,20 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   const userKey = ({ user }: FastifyRequest) => `${user.issuer} ${user.subject}`
   const { countAddress, countUser } = await counters(fastify, redisUrl, limits, userKey)
 
-  fastify.addHook('onRequest', async (request, reply) => {
-    if (request.routeOptions.config.rateLimit === false || (isForUsers(request) && fastify.remembersToken(request))) return
-    const count = await countAddress(request, { increment: false })
-    if (count.remaining === 0) refuse(reply, count)
+  fastify.addHook('onRequest', (request, reply, done) => {
+    if (request.routeOptions.config.rateLimit === false || (isForUsers(request) && fastify.remembersToken(request))) done()
+    else limitAddress(request, reply).then(() => done(), done)
   })
 
-  fastify.addHook('onSend', async (request, reply) => {
-    if (request.isAuthenticated || request.routeOptions.config.rateLimit === false || reply.statusCode === 429) return
-    tell(reply, await countAddress(request))
+  fastify.addHook('onSend', (request, reply, _payload, done) => {
+    if (request.isAuthenticated || request.routeOptions.config.rateLimit === false || reply.statusCode === 429) done()
+    else countAddress(request).then(count => tell(reply, count)).then(() => done(), done)
   })
+
+  async function limitAddress (request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    const count = await countAddress(request, { increment: false })
+    if (count.remaining === 0) refuse(reply, count)
+  }
 
   fastify.decorate('limitUser', async (request, reply) => {
     const count = await countUser(request)

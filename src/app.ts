@@ -6,13 +6,27 @@ import { LogController, type FastifyInstance, type FastifyPluginAsync, type Fast
 import type { Config } from './config.ts'
 import { sendProblem } from './error-response.ts'
 import { catalogue, Problem, type ProblemCode } from './problems.ts'
+import { requestId } from './request-id.ts'
 import { problemBody } from './responses.ts'
 import { compileValidator } from './validation.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Told of the refusal of what did not become a request, and so passes no hook; there where somebody counts them. */
+    noteBrokenRequest?: (code: ProblemCode) => void
+  }
+}
 
 /** The service, as one plugin. */
 export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   fastify.setValidatorCompiler(compileValidator)
   takeJsonAlone(fastify)
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id)
+    done()
+  })
+  // First, since what comes before is not traced; loaded only here, since it is large.
+  if (config.tracesEndpoint !== undefined) await fastify.register((await import('./tracing/plugin.ts')).tracing, config)
 
   await fastify.register(autoload, { dir: folder('plugins'), options: config, forceESM: true })
   await fastify.register(autoload, { dir: folder('routes'), options: config, forceESM: true, dirNameRoutePrefix: true })
@@ -36,7 +50,7 @@ export function serverOptions (config: Config): FastifyServerOptions {
   return {
     logger: { level: config.level },
     logController: new LogController({ disableRequestLogging: true }),
-    genReqId: () => randomUUID(),
+    genReqId: requestId,
     trustProxy: config.trustProxy,
     routerOptions: { ignoreTrailingSlash: true },
     // A migration of a large table takes its time.
@@ -47,8 +61,9 @@ export function serverOptions (config: Config): FastifyServerOptions {
     // A connection that is kept open is served until it is told to close.
     return503OnClosing: false,
     frameworkErrors: (error, { method, log }, reply) => {
-      sendProblem(reply, error)
+      sendProblem(reply.header('x-request-id', reply.request.id), error)
       log.info({ method, status: reply.statusCode, code: reply.request.problem?.code }, 'request')
+      if (reply.request.problem !== null) reply.server.noteBrokenRequest?.(reply.request.problem.code)
     },
     clientErrorHandler: answerBrokenRequest
   }
@@ -69,10 +84,12 @@ function answerBrokenRequest (this: FastifyInstance, error: Error & { code?: str
   const reqId = randomUUID()
   const body = JSON.stringify(problemBody(new Problem(code, detail), reqId))
   this.log.info({ reqId, status: catalogue[code][0], code, reason: error.code }, 'request')
+  this.noteBrokenRequest?.(code)
   socket.end([
     `HTTP/1.1 ${catalogue[code][0]} ${catalogue[code][1]}`,
     'Content-Type: application/problem+json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${reqId}`,
     'Connection: close',
     '',
     body

@@ -21,14 +21,20 @@ export function isStale (ifMatch: string | undefined, tag: string): boolean {
  * An `onSend` hook: what is read gets an `ETag`, the handler's or one of its bytes, and who has it already gets 304.
  * Everything may be kept by the client alone, and asked for again each time.
  */
-export async function sendConditionally (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
-  if ((request.method !== 'GET' && request.method !== 'HEAD') || reply.statusCode !== 200) return payload
+export function sendConditionally (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload?: unknown) => void): void {
+  if ((request.method !== 'GET' && request.method !== 'HEAD') || reply.statusCode !== 200) {
+    done(null)
+    return
+  }
   const tag = String(reply.getHeader('etag') ?? entityTag(String(payload), String(reply.getHeader('link'))))
   reply.header('etag', tag).header('cache-control', 'private, no-cache').header('vary', varyBy(reply, 'Authorization'))
-  if (!isNotModified(request.headers['if-none-match'], tag)) return payload
+  if (!isNotModified(request.headers['if-none-match'], tag)) {
+    done(null)
+    return
+  }
   reply.code(304).removeHeader('content-type').removeHeader('content-length')
   // Fastify's own HEAD routes count the bytes of every payload that is no stream, and fail on null.
-  return request.method === 'HEAD' ? Readable.from([]) : null
+  done(null, request.method === 'HEAD' ? Readable.from([]) : null)
 }
 
 // RFC 9110 13.1.2: this comparison is weak.

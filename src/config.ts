@@ -2,6 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { FormatRegistry, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { TokenUse } from './cognito/claims.ts'
+import { postgresUrlForm, readPostgresUrl } from './database/postgres-url.ts'
 
 export type Provisioning = 'strict' | 'auto'
 
@@ -32,6 +33,10 @@ export interface Config {
   rateLimitWindow: number
   trustProxy: boolean | string[]
   metricsPort: number | undefined
+  /** Where traces are sent, by OTLP over HTTP; without a trailing slash. */
+  tracesEndpoint: string | undefined
+  /** The name of the service in traces. */
+  serviceName: string
   /** Not named logLevel, which Fastify would take as an option of every plugin. */
   level: string
 }
@@ -57,7 +62,7 @@ FormatRegistry.Set('port', value => isInteger(value, 0, 65_535))
 FormatRegistry.Set('max-age', value => isInteger(value, 1, 86_400))
 FormatRegistry.Set('rate-limit', value => isInteger(value, 0, 1_000_000_000))
 FormatRegistry.Set('window', value => isInteger(value, 1, 86_400))
-FormatRegistry.Set('database-url', value => /^sqlite:.+/.test(value) || /^postgres(ql)?:$/.test(URL.parse(value)?.protocol ?? ''))
+FormatRegistry.Set('database-url', value => /^sqlite:.+/.test(value) || readPostgresUrl(value) !== undefined)
 FormatRegistry.Set('redis-url', value => /^rediss?:$/.test(URL.parse(value)?.protocol ?? ''))
 
 const someOf = (item: string) => `^\\s*${item}\\s*(,\\s*${item}\\s*)*,?\\s*$`
@@ -74,7 +79,7 @@ export const EnvironmentSchema = Type.Object({
   USER_PROVISIONING: Type.String({ pattern: '^(strict|auto)$', default: 'strict', description: 'strict or auto' }),
   ADMIN_GROUP: Type.String({ pattern: '^\\S{1,128}$', default: 'admin', description: "a Cognito group's name, 1 to 128 characters without white space" }),
   POST_CONFIRMATION_SECRET: Type.Optional(Type.String({ pattern: '^whsec_[A-Za-z0-9+/]{32,}={0,2}$', writeOnly: true, description: 'whsec_ and at least 24 bytes in base64' })),
-  DATABASE_URL: Type.String({ format: 'database-url', writeOnly: true, default: 'sqlite:data/articles.db', description: 'sqlite:<path>, sqlite::memory: or postgres://…' }),
+  DATABASE_URL: Type.String({ format: 'database-url', writeOnly: true, default: 'sqlite:data/articles.db', description: `sqlite:<path>, sqlite::memory: or ${postgresUrlForm}` }),
   REDIS_URL: Type.Optional(Type.String({ format: 'redis-url', writeOnly: true, description: 'redis://… or rediss://…' })),
   HOST: Type.String({ pattern: '^\\S+$', default: '127.0.0.1', description: 'a host name or address to listen on' }),
   PORT: Type.String({ format: 'port', default: '8000', description: 'a port number, 0 to 65535' }),
@@ -83,6 +88,8 @@ export const EnvironmentSchema = Type.Object({
   RATE_LIMIT_WINDOW_S: Type.String({ format: 'window', default: '60', description: 'whole seconds, 1 to 86400' }),
   TRUST_PROXY: Type.String({ format: 'trust-proxy', default: 'false', description: 'true, false, or addresses and CIDR ranges, comma separated' }),
   METRICS_PORT: Type.Optional(Type.String({ format: 'port', description: 'a port number, 0 to 65535' })),
+  OTEL_EXPORTER_OTLP_ENDPOINT: Type.Optional(Type.String({ format: 'endpoint', description: 'an http(s) URL without credentials, query or fragment' })),
+  OTEL_SERVICE_NAME: Type.String({ pattern: '^[!-~]{1,128}$', default: 'articles', description: 'a name of 1 to 128 characters without white space' }),
   LOG_LEVEL: Type.String({ pattern: `^(${logLevels.join('|')})$`, default: 'info', description: logLevels.join(', ') })
 })
 
@@ -120,6 +127,8 @@ export function readConfig (env: Record<string, string | undefined>): Config {
     rateLimitWindow: Number(environment.RATE_LIMIT_WINDOW_S),
     trustProxy: trustProxy(environment.TRUST_PROXY),
     metricsPort: environment.METRICS_PORT === undefined ? undefined : Number(environment.METRICS_PORT),
+    tracesEndpoint: environment.OTEL_EXPORTER_OTLP_ENDPOINT?.replace(/\/+$/, ''),
+    serviceName: environment.OTEL_SERVICE_NAME,
     level: environment.LOG_LEVEL
   }
 }

@@ -2,12 +2,11 @@
 // fits those whose answer depends on the address and the database alone, not on who asks.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { changeMark } from './database/open.ts'
 import { ReadCache } from './database/read-cache.ts'
 import type { Database } from './database/tables.ts'
 
 interface KeptAnswer {
-  body: Buffer
+  body: string
   headers: Record<string, string>
 }
 
@@ -17,23 +16,27 @@ const keptHeaders = ['content-type', 'etag', 'link']
 /** A `preHandler` hook that answers with what is kept, and an `onSend` hook, after the one that tags, that keeps. */
 export function pageCache (db: Database) {
   const answers = new ReadCache<KeptAnswer>(db, mostAnswers)
-  const marks = new WeakMap<FastifyRequest, string>()
+  const marks = new WeakMap<FastifyRequest, number>()
 
   return {
-    async answerFromCache (request: FastifyRequest, reply: FastifyReply): Promise<FastifyReply | undefined> {
-      const kept = answers.get(request.url)
-      if (kept !== undefined) return reply.headers(kept.headers).send(kept.body)
-      const mark = changeMark(db)
+    answerFromCache (request: FastifyRequest, reply: FastifyReply, done: () => void): void {
+      const mark = request.changeMark
+      const kept = answers.get(request.url, mark)
+      if (kept !== undefined) {
+        reply.headers(kept.headers).send(kept.body)
+        return
+      }
       if (mark !== undefined) marks.set(request, mark)
+      done()
     },
 
-    async keepAnswer (request: FastifyRequest, reply: FastifyReply, payload: unknown): Promise<unknown> {
+    keepAnswer (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: () => void): void {
       const mark = marks.get(request)
       if (mark !== undefined && reply.statusCode === 200 && typeof payload === 'string') {
         const headers = keptHeaders.flatMap(name => reply.hasHeader(name) ? [[name, String(reply.getHeader(name))]] : [])
-        answers.set(request.url, { body: Buffer.from(payload), headers: Object.fromEntries(headers) }, mark)
+        answers.set(request.url, { body: payload, headers: Object.fromEntries(headers) }, mark)
       }
-      return payload
+      done()
     }
   }
 }

@@ -32,6 +32,7 @@ const header = (description: string, schema: TSchema = Type.String({ maxLength: 
 export const headers = {
   RateLimit: header('What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers).'),
   'RateLimit-Policy': header('The limit and its window.'),
+  'X-Request-Id': header('The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`.', Type.String({ maxLength: 64, pattern: '^[A-Za-z0-9_:-]+$' })),
   'Access-Control-Allow-Origin': header('The origin, where it is one that may call the service.'),
   'Cache-Control': header('Kept by the client alone, and asked for again each time.'),
   Vary: header('The answer depends on who asks.'),
@@ -45,7 +46,7 @@ export const headers = {
 
 type HeaderName = keyof typeof headers
 
-const always: HeaderName[] = ['RateLimit', 'RateLimit-Policy', 'Access-Control-Allow-Origin']
+const always: HeaderName[] = ['RateLimit', 'RateLimit-Policy', 'X-Request-Id', 'Access-Control-Allow-Origin']
 
 function describeHeaders (names: HeaderName[]) {
   return Object.fromEntries(always.concat(names).map(name => [name, headers[name]]))

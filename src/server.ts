@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import { destination } from 'pino'
 import { app, serverOptions } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
 
@@ -14,7 +15,10 @@ try {
 
 async function serve (): Promise<void> {
   const config = readConfig(process.env)
-  const server = Fastify(serverOptions(config))
+  // Written while the next requests are served, not before they are.
+  const log = destination({ sync: false })
+  process.on('exit', () => log.flushSync())
+  const server = Fastify({ ...serverOptions(config), logger: { level: config.level, stream: log } })
   stopOn(server, 'SIGTERM')
   stopOn(server, 'SIGINT')
   process.once('uncaughtException', error => {

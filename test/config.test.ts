@@ -54,6 +54,8 @@ t.test('the two Cognito variables are all that is needed', async t => {
     rateLimitWindow: 60,
     trustProxy: false,
     metricsPort: undefined,
+    tracesEndpoint: undefined,
+    serviceName: 'articles',
     level: 'info'
   })
 })
@@ -157,6 +159,12 @@ variable('HOST', 'host', [['0.0.0.0', '0.0.0.0'], ['::', '::']], ['a b'])
 variable('PORT', 'port', [['0', 0], ['65535', 65_535]], ['65536', '-1', '80.5', 'http', '99999999999'])
 
 variable('METRICS_PORT', 'metricsPort', [['9090', 9090]], ['65536', 'no'])
+
+variable('OTEL_EXPORTER_OTLP_ENDPOINT', 'tracesEndpoint',
+  [['http://collector:4318/', 'http://collector:4318'], ['https://otel.example.com/in', 'https://otel.example.com/in']],
+  ['collector:4318', 'grpc://collector:4317', 'https://user:word@otel.example.com', 'https://otel.example.com?key=word'])
+
+variable('OTEL_SERVICE_NAME', 'serviceName', [['articles-eu', 'articles-eu']], ['two words', 'x'.repeat(129)])
 
 variable('CORS_ORIGINS', 'corsOrigins',
   [['https://app.example.com, http://localhost:5173', ['https://app.example.com', 'http://localhost:5173']]],

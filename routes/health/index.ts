@@ -33,6 +33,7 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
     if (!fastify.keyStore.ready) throw notReady('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
     const pending = await listPendingMigrations(fastify.db)
     if (pending.length > 0) throw notReady('storage_unavailable', 'The database has migrations to come.')
+    fastify.noteProbe()
     return { status: 'ok' as const }
   })
 }

@@ -491,6 +491,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
@@ -514,6 +516,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
@@ -535,6 +539,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -550,6 +556,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -567,6 +575,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -582,6 +592,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -599,6 +611,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -614,6 +628,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -651,6 +667,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
@@ -674,6 +692,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
@@ -695,6 +715,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -710,6 +732,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -727,6 +751,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -742,6 +768,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -759,6 +787,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -774,6 +804,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -806,6 +838,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Where the new resource is. */
@@ -823,6 +857,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -838,6 +874,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -855,6 +893,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -870,6 +910,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -885,6 +927,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -900,6 +944,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -915,6 +961,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -932,6 +980,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -947,6 +997,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -978,6 +1030,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
@@ -999,6 +1053,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
@@ -1018,6 +1074,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1033,6 +1091,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -1050,6 +1110,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1065,6 +1127,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1080,6 +1144,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1097,6 +1163,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1112,6 +1180,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1143,6 +1213,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1156,6 +1228,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1171,6 +1245,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -1188,6 +1264,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1203,6 +1281,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1218,6 +1298,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1233,6 +1315,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1248,6 +1332,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1265,6 +1351,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1280,6 +1368,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1315,6 +1405,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1330,6 +1422,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1345,6 +1439,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -1362,6 +1458,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1377,6 +1475,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1392,6 +1492,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1407,6 +1509,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1422,6 +1526,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1437,6 +1543,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1454,6 +1562,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1469,6 +1579,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1500,6 +1612,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1513,6 +1627,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1528,6 +1644,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -1545,6 +1663,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1560,6 +1680,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1575,6 +1697,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1590,6 +1714,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1605,6 +1731,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1622,6 +1750,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1637,6 +1767,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1674,6 +1806,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
@@ -1697,6 +1831,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
@@ -1718,6 +1854,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1733,6 +1871,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -1750,6 +1890,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1765,6 +1907,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1782,6 +1926,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1797,6 +1943,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1835,6 +1983,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Where the new resource is. */
@@ -1854,6 +2004,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1869,6 +2021,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -1886,6 +2040,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1901,6 +2057,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1916,6 +2074,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1931,6 +2091,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1946,6 +2108,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -1963,6 +2127,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -1978,6 +2144,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2009,6 +2177,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
@@ -2030,6 +2200,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
@@ -2049,6 +2221,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2064,6 +2238,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -2081,6 +2257,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2096,6 +2274,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2111,6 +2291,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2128,6 +2310,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2143,6 +2327,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2177,6 +2363,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2190,6 +2378,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2205,6 +2395,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -2222,6 +2414,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2237,6 +2431,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2252,6 +2448,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2267,6 +2465,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2282,6 +2482,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2297,6 +2499,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2314,6 +2518,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2329,6 +2535,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2367,6 +2575,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
@@ -2384,6 +2594,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2399,6 +2611,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -2416,6 +2630,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2431,6 +2647,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2446,6 +2664,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2461,6 +2681,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2476,6 +2698,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2491,6 +2715,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2508,6 +2734,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2523,6 +2751,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2558,6 +2788,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2573,6 +2805,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Where the new resource is. */
@@ -2590,6 +2824,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2605,6 +2841,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -2622,6 +2860,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2637,6 +2877,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2652,6 +2894,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2667,6 +2911,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2684,6 +2930,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2699,6 +2947,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2727,6 +2977,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2742,6 +2994,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2759,6 +3013,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2774,6 +3030,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2802,6 +3060,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2817,6 +3077,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2834,6 +3096,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2849,6 +3113,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2877,6 +3143,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Kept by the client alone, and asked for again each time. */
@@ -2894,6 +3162,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -2911,6 +3181,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2926,6 +3198,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2943,6 +3217,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2958,6 +3234,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -2986,6 +3264,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -2999,6 +3279,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -3014,6 +3296,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
@@ -3031,6 +3315,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -3046,6 +3332,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -3061,6 +3349,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -3076,6 +3366,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */
@@ -3093,6 +3385,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
@@ -3108,6 +3402,8 @@ export interface operations {
                     RateLimit?: string;
                     /** @description The limit and its window. */
                     "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
                     /** @description The origin, where it is one that may call the service. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description Seconds after which to try again. */

@@ -30,6 +30,20 @@ export type KeyStoreEvent =
   | { type: 'restored', issuer: string, kids: string[], fetchedAt: number }
   | { type: 'storage-failed', issuer: string, error: unknown }
 
+/** How it stands with the keys of an issuer. */
+export interface KeySetStatistics {
+  userPoolId: string
+  issuer: string
+  /** Whether there are keys that tokens are accepted with. */
+  inHand: boolean
+  /** Seconds since the keys were fetched; undefined before there are any. */
+  age: number | undefined
+  /** How often they were fetched, could not be fetched, and were said by the key server not to exist. */
+  fetches: Record<FetchOutcome, number>
+}
+
+export type FetchOutcome = 'success' | 'failure' | 'refused'
+
 /** The set was fetched, and no signing key in it has this id. */
 export class UnknownKeyError extends Error {
   readonly kid: string
@@ -94,6 +108,11 @@ export class KeyStore {
     return Array.from(pools.values()).every(keepers => keepers.some(keeper => keeper.inHand))
   }
 
+  /** By issuer, in the order of the options. */
+  statistics (): KeySetStatistics[] {
+    return Array.from(this.#keepers.values(), keeper => keeper.statistics())
+  }
+
   async close (): Promise<void> {
     await Promise.all(Array.from(this.#keepers.values(), keeper => keeper.close()))
   }
@@ -114,6 +133,7 @@ class KeySetKeeper {
   #timer: NodeJS.Timeout | undefined
   #timerAt = Infinity
   readonly #missing = new Set<string>()
+  readonly #fetches: Record<FetchOutcome, number> = { success: 0, failure: 0, refused: 0 }
 
   constructor (issuer: Issuer, options: KeyStoreOptions) {
     this.issuer = issuer
@@ -122,6 +142,12 @@ class KeySetKeeper {
 
   get inHand (): boolean {
     return this.#keys !== undefined && performance.now() < this.#fetchedAt + longestOutage
+  }
+
+  statistics (): KeySetStatistics {
+    const { userPoolId, name: issuer } = this.issuer
+    const age = this.#keys === undefined ? undefined : (performance.now() - this.#fetchedAt) / 1000
+    return { userPoolId, issuer, inHand: this.inHand, age, fetches: { ...this.#fetches } }
   }
 
   start (): void {
@@ -182,6 +208,7 @@ class KeySetKeeper {
       const jwks = await fetch(this.issuer.jwksUri, this.#closing.signal)
       const keys = parseKeySet(jwks, this.#options)
       this.#adopt(keys, performance.now())
+      this.#fetches.success++
       this.#failures = 0
       this.#retryAt = 0
       this.#missing.clear()
@@ -192,6 +219,7 @@ class KeySetKeeper {
     } catch (error) {
       this.#failures++
       if (this.#closing.signal.aborted) return
+      this.#fetches[error instanceof KeySetRefusedError ? 'refused' : 'failure']++
       this.#lastError = error
       if (this.#keys === undefined) await this.#restore()
       this.#retryAt = performance.now() + backOff(this.#failures)

@@ -19,6 +19,11 @@ export class TokenCache {
     this.#generationSize = Math.ceil(size / 2)
   }
 
+  /** How many tokens are held; those that both generations hold count twice. */
+  get size (): number {
+    return this.#young.size + this.#old.size
+  }
+
   get (token: string): VerifiedUser | undefined {
     const young = this.#young.get(token)
     const remembered = young ?? this.#old.get(token)

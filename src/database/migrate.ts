@@ -1,5 +1,6 @@
 import { readdir } from 'node:fs/promises'
 import { Migrator, type Migration, type MigrationProvider } from 'kysely/migration'
+import { withoutTimeLimits } from './open.ts'
 import type { Database } from './tables.ts'
 
 const folder = new URL('../../migrations/', import.meta.url)
@@ -10,7 +11,7 @@ const folder = new URL('../../migrations/', import.meta.url)
  * @throws {Error} the failure of a migration, which is rolled back
  */
 export async function migrateToLatest (db: Database): Promise<string[]> {
-  const { error, results = [] } = await migrator(db).migrateToLatest()
+  const { error, results = [] } = await withoutTimeLimits(db, db => migrator(db).migrateToLatest())
   if (error !== undefined) throw error
   return results.map(result => result.migrationName)
 }

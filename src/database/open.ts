@@ -1,19 +1,37 @@
 import { Kysely } from 'kysely'
+import type { Pool } from 'pg'
+import { queryLog, type ObserveQuery } from './observe.ts'
 import { isPostgresConflict, isPostgresSerializationFailure, isPostgresUnavailable, postgresDialect } from './postgres.ts'
 import { isSqliteConflict, isSqliteUnavailable, sqliteDialect, sqliteDriver } from './sqlite.ts'
+import { provideStatistics } from './statistics.ts'
 import type { Database, Tables } from './tables.ts'
 
-const changeMarks = new WeakMap<Database, () => string>()
+const changeMarks = new WeakMap<Database, { now: () => number, ofTurn: () => number }>()
+const postgresUrls = new WeakMap<Database, string>()
+
+interface OpenOptions {
+  mustExist?: boolean
+  onQuery?: ObserveQuery | undefined
+}
 
 /**
  * Opens the database at `sqlite:<path>`, `sqlite::memory:` or `postgres://…`; nothing is connected before the first query.
  * @param options.mustExist whether a file that is not there is an error, and not made
+ * @param options.onQuery told of every query when it is over
  */
-export function openDatabase (url: string, { mustExist = false } = {}): Database {
-  if (!url.startsWith('sqlite:')) return new Kysely<Tables>({ dialect: postgresDialect(url) })
+export function openDatabase (url: string, { mustExist = false, onQuery }: OpenOptions = {}): Database {
+  const observed = onQuery && { log: queryLog(onQuery) }
+  if (!url.startsWith('sqlite:')) {
+    let pool: Pool | undefined
+    const db = new Kysely<Tables>({ dialect: postgresDialect(url, { onPool: made => { pool = made } }), ...observed })
+    postgresUrls.set(db, url)
+    provideStatistics(db, () => ({ pool: { size: pool?.options.max ?? 0, open: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 } }))
+    return db
+  }
   const driver = sqliteDriver(url.slice('sqlite:'.length), mustExist)
-  const db = new Kysely<Tables>({ dialect: sqliteDialect(driver) })
-  changeMarks.set(db, () => driver.changeMark())
+  const db = new Kysely<Tables>({ dialect: sqliteDialect(driver), ...observed })
+  changeMarks.set(db, { now: () => driver.changeMark(), ofTurn: () => driver.changeMarkOfTurn() })
+  provideStatistics(db, () => ({ grouped: driver.grouped }))
   return db
 }
 
@@ -21,8 +39,28 @@ export function openDatabase (url: string, { mustExist = false } = {}): Database
  * What differs whenever anything in the database differs, whoever changed it, and costs almost nothing to ask;
  * undefined where the database has no such thing, and everything has to be read again each time.
  */
-export function changeMark (db: Database): string | undefined {
-  return changeMarks.get(db)?.()
+export function changeMark (db: Database): number | undefined {
+  return changeMarks.get(db)?.now()
+}
+
+/**
+ * The mark for a request that came from the network: what came in one turn of the event loop shares one. It is then at most
+ * as old as the request, whose client cannot have known of anything later; but for one that is pipelined, which may be older.
+ */
+export function changeMarkOfTurn (db: Database): number | undefined {
+  return changeMarks.get(db)?.ofTurn()
+}
+
+/** Does work that may take as long as it takes, such as a migration, without the limits under which requests are answered. */
+export async function withoutTimeLimits<Result> (db: Database, work: (db: Database) => Promise<Result>): Promise<Result> {
+  const url = postgresUrls.get(db)
+  if (url === undefined) return work(db)
+  const patient = new Kysely<Tables>({ dialect: postgresDialect(url, { patient: true }) })
+  try {
+    return await work(patient)
+  } finally {
+    await patient.destroy()
+  }
 }
 
 /** Whether the storage, not what was asked of it, is at fault: to be answered with 503 and tried again. */

@@ -1,38 +1,125 @@
-import pg from 'pg'
-import { PostgresDialect, type Dialect } from 'kysely'
+import type { Pool, PoolClient } from 'pg'
+import { PostgresDialect, type Dialect, type PostgresCursor, type PostgresPool, type PostgresPoolClient, type PostgresQueryResult } from 'kysely'
+import { readPostgresUrl } from './postgres-url.ts'
 
-/** A dialect over a pool of connections to the server at `url`. */
-export function postgresDialect (url: string): Dialect {
-  // Ids are counted, not random: they stay within 2^53.
-  const types = new pg.TypeOverrides()
-  types.setTypeParser(pg.types.builtins.INT8, Number)
-  const pool = new pg.Pool({
-    connectionString: url,
-    types,
-    application_name: 'articles',
-    max: 10,
-    connectionTimeoutMillis: 3_000,
-    statement_timeout: 5_000,
-    query_timeout: 6_000
-  })
-  // A connection that breaks while idle is replaced by the next query; without a listener it would end the process.
-  pool.on('error', () => {})
-  return new PostgresDialect({ pool })
+interface PostgresOptions {
+  patient?: boolean
+  onPool?: (pool: Pool) => void
 }
+
+/**
+ * A dialect over a pool of connections to the server at `url`.
+ * @param options.patient whether statements may take as long as they take
+ * @param options.onPool told of the pool once there is one
+ * @throws {Error} where `readPostgresUrl` does not understand the URL
+ */
+export function postgresDialect (url: string, { patient = false, onPool }: PostgresOptions = {}): Dialect {
+  const settings = readPostgresUrl(url)
+  if (settings === undefined) throw new Error('this is no URL of a PostgreSQL database')
+  const { connectionString, applicationName, poolSize, connectTimeout, statementTimeout } = settings
+  const limited = !patient && statementTimeout > 0
+
+  // Loaded where it is used: a service over SQLite starts without it.
+  return new PostgresDialect({
+    pool: async () => {
+      const { default: pg } = await import('pg')
+      // Ids are counted, not random: they stay within 2^53.
+      const types = new pg.TypeOverrides()
+      types.setTypeParser(pg.types.builtins.INT8, Number)
+      const pool = new pg.Pool({
+        connectionString,
+        types,
+        application_name: applicationName,
+        max: patient ? 1 : poolSize,
+        connectionTimeoutMillis: connectTimeout,
+        keepAlive: true,
+        // The server ends what takes too long; where it does not answer at all, this side gives up a little later.
+        ...limited && { statement_timeout: statementTimeout, query_timeout: statementTimeout + 1_000 }
+      })
+      // A connection that breaks while nothing is asked of it, in the pool or within a transaction, fails the next query, or
+      // is replaced before; without listeners it would end the process.
+      pool.on('error', () => {})
+      onPool?.(pool)
+      pool.on('connect', client => { client.on('error', () => {}) })
+      return new Connections(pool)
+    }
+  })
+}
+
+/**
+ * A pool that takes no connection back on which the server went silent, or turned out to be a standby: the driver would hand
+ * it to the next query, and they would fail one after the other, for as long as the connection lives.
+ */
+class Connections implements PostgresPool {
+  readonly #pool: Pool
+
+  constructor (pool: Pool) {
+    this.#pool = pool
+  }
+
+  get options (): object {
+    return this.#pool.options
+  }
+
+  async connect (): Promise<Connection> {
+    return new Connection(await this.#pool.connect())
+  }
+
+  end (): Promise<void> {
+    return this.#pool.end()
+  }
+}
+
+class Connection implements PostgresPoolClient {
+  readonly #client: PoolClient
+  #lost: Error | undefined
+
+  constructor (client: PoolClient) {
+    this.#client = client
+  }
+
+  query<Row> (statement: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<Row>>
+  query<Row> (cursor: PostgresCursor<Row>): PostgresCursor<Row>
+  query<Row> (statement: string | PostgresCursor<Row>, parameters: readonly unknown[] = []): Promise<PostgresQueryResult<Row>> | PostgresCursor<Row> {
+    if (typeof statement !== 'string') throw new Error('no cursor is opened here')
+    return this.#query(statement, parameters)
+  }
+
+  async #query<Row> (statement: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<Row>> {
+    if (this.#lost !== undefined) throw this.#lost
+    try {
+      return Object(await this.#client.query(statement, [...parameters]))
+    } catch (error) {
+      if (error instanceof Error && (!isFromServer(error) || error.code === readOnly)) this.#lost = error
+      throw error
+    }
+  }
+
+  release (destroy = false): void {
+    this.#client.release(destroy || this.#lost !== undefined)
+  }
+}
+
+const readOnly = '25006'
 
 /** Whether the server, not the query, is at fault. https://www.postgresql.org/docs/current/errcodes-appendix.html */
 export function isPostgresUnavailable (error: unknown): boolean {
+  if (isFromServer(error)) return error.code === readOnly || /^(08|28|3D|40|53|57|58|F0|XX)/.test(error.code)
   if (!(error instanceof Error)) return false
-  if (error instanceof pg.DatabaseError) return /^(08|53|57|58|40|25006|XX|F0)/.test(error.code ?? '')
-  return 'code' in error ? /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET)/.test(String(error.code)) : /timeout|terminated|Connection/i.test(error.message)
+  return 'code' in error ? /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(String(error.code)) : /timeout|terminated|Connection/i.test(error.message)
 }
 
 /** Whether a row would repeat what has to be unique. */
 export function isPostgresConflict (error: unknown): boolean {
-  return error instanceof pg.DatabaseError && error.code === '23505'
+  return isFromServer(error) && error.code === '23505'
 }
 
 /** Serialisation failures and deadlocks, which distributed engines report in the normal course of things. */
 export function isPostgresSerializationFailure (error: unknown): boolean {
-  return error instanceof pg.DatabaseError && (error.code === '40001' || error.code === '40P01')
+  return isFromServer(error) && (error.code === '40001' || error.code === '40P01')
+}
+
+/** https://www.postgresql.org/docs/current/protocol-error-fields.html */
+function isFromServer (error: unknown): error is Error & { severity: string, code: string } {
+  return error instanceof Error && 'severity' in error && 'code' in error && typeof error.code === 'string'
 }

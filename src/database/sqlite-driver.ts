@@ -6,6 +6,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import BetterSqlite3 from 'better-sqlite3'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
+import { commitCounter, type CommitCounter } from './commit-counter.ts'
 
 /** How long another process may hold the write lock before a write is given up, and how often to try, in milliseconds. */
 const lockTimeout = 5_000
@@ -22,8 +23,12 @@ export class SqliteDriver implements Driver {
   readonly #open: () => BetterSqlite3.Database
   #file: BetterSqlite3.Database | undefined
   readonly #statements = new Map<string, BetterSqlite3.Statement>()
-  #otherCommits: BetterSqlite3.Statement<[], number> | undefined
+  #commits: CommitCounter | undefined
+  /** What the counter said in this turn of the event loop. */
+  #commitsOfTurn: number | undefined
   #ownWrites = 0
+  /** Commits of writes outside of transactions, and how many such writes they held. */
+  readonly grouped = { commits: 0, writes: 0 }
   #writes: Write[] = []
   /** Settled when the transaction that has the file is over. */
   #exclusive: Promise<void> | undefined
@@ -77,16 +82,27 @@ export class SqliteDriver implements Driver {
   }
 
   async destroy (): Promise<void> {
+    this.#commits?.close()
     this.#file?.close()
   }
 
-  /**
-   * Differs whenever anything in the file differs: it is made of the writes that were run here, committed or not, and of a
-   * number that SQLite changes when another connection commits. https://sqlite.org/pragma.html#pragma_data_version
-   */
-  changeMark (): string {
-    this.#otherCommits ??= this.file.prepare<[], number>('pragma data_version').pluck()
-    return `${this.#otherCommits.get()} ${this.#ownWrites}`
+  /** Differs whenever anything in the file differs: the writes that were run here, committed or not, and the commits of others. */
+  changeMark (): number {
+    return this.#readCommits() + this.#ownWrites
+  }
+
+  /** The same, for requests that come from the network: the others' commits are counted once for all that came in this turn. */
+  changeMarkOfTurn (): number {
+    if (this.#commitsOfTurn === undefined) {
+      this.#commitsOfTurn = this.#readCommits()
+      setImmediate(() => { this.#commitsOfTurn = undefined })
+    }
+    return this.#commitsOfTurn + this.#ownWrites
+  }
+
+  #readCommits (): number {
+    this.#commits ??= commitCounter(this.file)
+    return this.#commits.read()
   }
 
   // Preparing a statement costs more than running it.
@@ -127,6 +143,8 @@ export class SqliteDriver implements Driver {
     this.#writes = []
     try {
       const done = await unlessLocked(() => writes.length === 1 ? runAlone(writes) : this.#runTogether(writes))
+      this.grouped.commits++
+      this.grouped.writes += done.length
       for (const { resolve } of done) resolve()
     } catch (error) {
       for (const { reject } of writes) reject(error)

@@ -1,7 +1,10 @@
+import { setTimeout as wait } from 'node:timers/promises'
 import { isSerializationFailure } from './open.ts'
 import type { Database } from './tables.ts'
 
-const mostTries = 5
+const mostTries = 7
+/** Milliseconds. */
+const firstPause = 5
 
 /**
  * Does the work in one transaction: in the one at hand, or else in a new one, again where the database could not put it in
@@ -14,6 +17,8 @@ export async function inTransaction<Result> (db: Database, work: (transaction: D
       return await db.transaction().execute(work)
     } catch (error) {
       if (tries === mostTries || !isSerializationFailure(error)) throw error
+      // Those that were in each other's way must not meet again.
+      await wait(Math.random() * firstPause * 2 ** tries)
     }
   }
 }

@@ -110,7 +110,7 @@ t.test('changeMark differs after every change, whoever makes it, and after nothi
   const { db, path } = await open(t)
   const other = new BetterSqlite3(path)
   t.teardown(() => other.close())
-  const seen = new Set<string | undefined>()
+  const seen = new Set<number | undefined>()
   const differs = (what: string) => {
     const mark = changeMark(db)
     t.notOk(seen.has(mark), what)

@@ -1,0 +1,44 @@
+import type { Server } from 'node:http'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { TokenRefusal } from '../src/cognito/refusal.ts'
+import { databaseStatistics } from '../src/database/statistics.ts'
+import { listenForScrapes, urlOf } from '../src/metrics/listener.ts'
+
+interface MetricsOptions {
+  metricsPort: number | undefined
+  host: string
+}
+
+/** Serves metrics for Prometheus, where they have a port. */
+const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPort: port, host }) => {
+  if (port === undefined) return
+  // Loaded where it is used: a service without metrics starts without it.
+  const { buildInstruments } = await import('../src/metrics/instruments.ts')
+  const instruments = buildInstruments({
+    keys: () => fastify.keyStore.statistics(),
+    tokens: () => fastify.tokenStatistics(),
+    database: () => databaseStatistics(fastify.db)
+  })
+
+  fastify.addHook('onResponse', (request, reply, done) => {
+    const { routeOptions: { url = 'unmatched' }, problem } = request
+    instruments.observeRequest(request.method, url, reply.statusCode, reply.elapsedTime / 1000)
+    if (problem !== null) instruments.countRefusal(problem.code, problem.cause instanceof TokenRefusal ? problem.cause.reason : undefined)
+    done()
+  })
+  fastify.decorate('noteBrokenRequest', code => instruments.countRefusal(code, undefined))
+  fastify.observeQueries(instruments.observeQuery)
+
+  let server: Server | undefined
+  fastify.addHook('onReady', async () => {
+    server = await listenForScrapes({ host, port }, instruments.expose)
+    fastify.log.info(`Metrics served at ${urlOf(server)}/metrics`)
+  })
+  fastify.addHook('onClose', async () => {
+    server?.close()
+    server?.closeAllConnections()
+  })
+}
+
+export default fp(metrics, { name: 'metrics', dependencies: ['cognito-auth', 'database', 'problems'] })
