@@ -1,86 +1,104 @@
-// npm run bench -- [--seconds 3] [--rounds 5] [--scenario NAME]: this service beside bare node:http, bare Fastify and the
-// straightforward version of the same stack, in interleaved rounds of one run, medians of each. Needs wrk (apt-get install wrk).
+// npm run bench -- [--seconds 3] [--rounds 5] [--only NAME] [--database postgres]: this service beside bare node:http, bare
+// Fastify, the straightforward version of the same stack, and Express with aws-jwt-verify. Interleaved rounds of one run,
+// medians of each. Needs wrk (apt-get install wrk) and, for a quiet result, a machine that does nothing else.
 
-import { spawn, spawnSync, type ChildProcess } from 'node:child_process'
-import { mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { availableParallelism, tmpdir } from 'node:os'
+import { spawnSync } from 'node:child_process'
+import { createPublicKey, createSign, verify } from 'node:crypto'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import BetterSqlite3 from 'better-sqlite3'
-import { freePort } from '../test/embedded-postgres.ts'
-import { makeKey, UserPool } from '../test/user-pool.ts'
+import { startPostgres } from '../test/embedded-postgres.ts'
+import { makeKey, publicJwk, UserPool } from '../test/user-pool.ts'
+import { load, type Load, type Report } from './load.ts'
+import { cpuTime, memory, startServer, stopServer, type Server } from './server.ts'
 
-const { values: { seconds, rounds, scenario: only } } = parseArgs({ options: { seconds: { type: 'string', default: '3' }, rounds: { type: 'string', default: '5' }, scenario: { type: 'string' } } })
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '3' },
+    rounds: { type: 'string', default: '5' },
+    only: { type: 'string', default: '' },
+    database: { type: 'string', default: 'sqlite' }
+  }
+})
+const seconds = Number(options.seconds)
+const rounds = Number(options.rounds)
 if (spawnSync('wrk', ['--version']).error) {
   console.error('The benchmark needs wrk: apt-get install wrk')
   process.exit(1)
 }
 
-interface Running { name: string, port: number, child: ChildProcess, startMs: number }
-interface Sample { rate: number, p50: number, p99: number, cpu: number }
-interface Scenario { name: string, servers: string[], connections: number, tokens: string, environment?: Record<string, string> }
-
 const folder = mkdtempSync(join(tmpdir(), 'bench-'))
 const pool = await UserPool.start()
-const running: Running[] = []
+const postgres = options.database === 'postgres' ? await startPostgres() : undefined
+const servers: Server[] = []
 try {
-  const service = await start('this service', 'src/server.ts', { DATABASE_URL: `sqlite:${folder}/articles.db` })
-  const list = await fill(service)
-  const environment = { BENCH_LIST: list.path, BENCH_DATABASE: `${folder}/other.db`, BENCH_ISSUER: pool.issuer, BENCH_CLIENT: pool.clientId }
-  spawnSync('cp', [`${folder}/articles.db`, `${folder}/other.db`])
-  await start('bare node:http', 'bench/servers/bare-http.ts', environment)
-  await start('bare Fastify', 'bench/servers/bare-fastify.ts', environment)
-  await start('straightforward', 'bench/servers/straightforward.ts', environment)
-
-  const all = ['bare node:http', 'bare Fastify', 'straightforward', 'this service']
-  const scenarios: Scenario[] = [
-    { name: 'list, one token', servers: all, connections: 32, tokens: tokens('one', 1) },
-    { name: 'list, 5,000 tokens', servers: all, connections: 32, tokens: tokens('many', 5_000) },
-    { name: 'list, each token new', servers: ['straightforward', 'this service'], connections: 32, tokens: tokens('new', 60_000) },
-    { name: 'bad signature', servers: ['straightforward', 'this service'], connections: 32, tokens: tokens('bad', 5_000, true) },
-    { name: '304', servers: ['bare Fastify', 'this service'], connections: 32, tokens: tokens('one', 1), environment: { BENCH_TAG: list.tag } },
-    { name: 'durable create', servers: ['straightforward', 'this service'], connections: 32, tokens: tokens('one', 1), environment: { BENCH_METHOD: 'POST' } }
-  ]
-  console.log(`${new Date().toISOString().slice(0, 10)}, ${availableParallelism()} cores, Node ${process.version}, ${rounds} rounds of ${seconds} s each, medians\n`)
-  for (const { name } of running) console.log(`started in ${running.find(server => server.name === name)?.startMs.toFixed(0)} ms: ${name}`)
-  for (const scenario of scenarios.filter(({ name }) => only === undefined || name === only)) await measure(scenario)
-  for (const { name, child } of running) console.log(`peak memory ${(peakMemory(child) / 1024).toFixed(0)} MB: ${name}`)
+  await run()
 } finally {
-  for (const { child } of running) child.kill()
+  await Promise.all(servers.map(stopServer))
+  await postgres?.remove()
   await pool.close()
   rmSync(folder, { recursive: true })
 }
+process.exit()
 
-async function start (name: string, script: string, environment: Record<string, string>): Promise<Running> {
-  const port = await freePort()
-  const log = openSync(join(folder, `${name}.log`), 'w')
-  const begun = performance.now()
-  const child = spawn(process.execPath, [script], {
-    stdio: ['ignore', log, log],
-    env: { ...process.env, NODE_ENV: 'production', PORT: `${port}`, AWS_USER_POOLS_ID: pool.id, AWS_APP_CLIENT_ID: pool.clientId, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: pool.endpoint, USER_PROVISIONING: 'auto', RATE_LIMIT_MAX: '1000000000', ...environment }
-  })
-  while (!(await fetch(`http://127.0.0.1:${port}/articles`).then(() => true, () => false))) {
-    if (child.exitCode !== null) throw new Error(`${name} did not start: ${readFileSync(join(folder, `${name}.log`))}`)
-    await new Promise(resolve => setTimeout(resolve, 5))
+async function run (): Promise<void> {
+  const cognito = { AWS_USER_POOLS_ID: pool.id, AWS_APP_CLIENT_ID: pool.clientId, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: pool.endpoint, COGNITO_ALLOW_HTTP: 'true' }
+  const service = { ...cognito, USER_PROVISIONING: 'auto', RATE_LIMIT_MAX: '1000000000', DATABASE_URL: postgres ? `${postgres.url}/postgres` : `sqlite:${folder}/articles.db` }
+  const begin = async (name: string, script: string, environment: Record<string, string>) => {
+    servers.push(await startServer(name, script, folder, environment))
   }
-  const server = { name, port, child, startMs: performance.now() - begun }
-  running.push(server)
-  return server
+  await begin('this service', 'src/server.ts', service)
+  if (postgres) await begin('a second replica', 'src/server.ts', service)
+  const list = await fill()
+  const beside = { BENCH_LIST: list.path, BENCH_DATABASE: `${folder}/other.db`, BENCH_ISSUER: pool.issuer, BENCH_CLIENT: pool.clientId, BENCH_KEYS: JSON.stringify({ keys: pool.keys.map(publicJwk) }) }
+  await begin('bare node:http', 'bench/servers/bare-http.ts', beside)
+  await begin('bare Fastify', 'bench/servers/bare-fastify.ts', beside)
+  if (!postgres) {
+    spawnSync('cp', [`${folder}/articles.db`, `${folder}/other.db`])
+    await begin('straightforward', 'bench/servers/straightforward.ts', beside)
+    await begin('Express', 'bench/servers/express.ts', beside)
+  }
+
+  console.log(`${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.version}, ${options.database}; ${rounds} rounds of ${seconds} s each, 32 connections, medians`)
+  console.log(`crypto.verify alone: ${verifyTime().toFixed(1)} µs a token\n`)
+  for (const { name, start } of servers) console.log(`first answer after ${start.toFixed(0).padStart(5)} ms  ${name}`)
+
+  const rivals = postgres ? ['this service', 'a second replica'] : ['straightforward', 'Express', 'this service']
+  const one = tokens('one', 1)
+  await measure('list of 50, one token', ['bare node:http', 'bare Fastify', ...rivals], { tokens: one })
+  await measure('list of 50, 5,000 tokens in rotation', ['bare Fastify', ...rivals], { tokens: tokens('many', 5_000) })
+  await measure('list of 50, each token new', ['bare Fastify', ...rivals], { tokens: tokens('new', 60_000) }, true)
+  await measure('a bad signature', ['bare Fastify', ...rivals], { tokens: tokens('bad', 20_000, true) }, true)
+  await measure('304', ['bare Fastify', 'this service'], { tokens: one, tag: list.tag })
+  await measure('durable create', rivals, { tokens: one, method: 'POST' })
+  await flood(one)
+
+  console.log()
+  for (const server of servers) {
+    const { now, peak } = memory(server)
+    console.log(`memory ${now.toFixed(0).padStart(4)} MB, at its peak ${peak.toFixed(0).padStart(4)} MB  ${server.name}`)
+  }
 }
 
 /** Fifty articles, and the bytes and the tag of their list. */
-async function fill ({ port }: Running): Promise<{ path: string, tag: string }> {
+async function fill (): Promise<{ path: string, tag: string }> {
+  const url = `http://127.0.0.1:${named('this service').port}/articles`
   const headers = { authorization: `Bearer ${pool.idToken()}`, 'content-type': 'application/json' }
-  for (let n = 1; n <= 50; n++) await fetch(`http://127.0.0.1:${port}/articles`, { method: 'POST', headers, body: JSON.stringify({ name: `Article number ${n}` }) })
-  const response = await fetch(`http://127.0.0.1:${port}/articles`, { headers })
+  for (let n = 1; n <= 50; n++) await fetch(url, { method: 'POST', headers, body: JSON.stringify({ name: `Article number ${n}` }) })
+  const response = await fetch(url, { headers })
   const path = join(folder, 'list.json')
   writeFileSync(path, await response.text())
-  const file = new BetterSqlite3(`${folder}/articles.db`)
-  file.pragma('wal_checkpoint(TRUNCATE)')
-  file.close()
+  if (postgres === undefined) {
+    const file = new BetterSqlite3(`${folder}/articles.db`)
+    file.pragma('wal_checkpoint(TRUNCATE)')
+    file.close()
+  }
   return { path, tag: response.headers.get('etag') ?? '' }
 }
 
+/** A file of tokens, all of one user. */
 function tokens (name: string, count: number, bad = false): string {
   const path = join(folder, `${name}.tokens`)
   const key = bad ? { ...makeKey(), kid: pool.key.kid } : pool.key
@@ -88,42 +106,64 @@ function tokens (name: string, count: number, bad = false): string {
   return path
 }
 
-async function measure ({ name, servers, connections, tokens, environment = {} }: Scenario): Promise<void> {
-  const samples = new Map(servers.map(server => [server, Array.from<Sample>([])]))
-  for (let round = 0; round < Number(rounds); round++) {
-    for (const server of running.filter(({ name }) => servers.includes(name))) {
-      const before = cpuTime(server.child)
-      const { requests, ...sample } = load(server.port, connections, { BENCH_TOKENS: tokens, ...environment })
-      samples.get(server.name)?.push({ ...sample, cpu: (cpuTime(server.child) - before) / requests })
+/** @param goOn whether a round goes on in the file of tokens where the one before has ended, so that each is new */
+async function measure (title: string, names: string[], what: Omit<Load, 'port' | 'seconds'>, goOn = false): Promise<void> {
+  if (!title.includes(options.only)) return
+  const samples = new Map(names.map(name => [name, Array.from<Report & { cpu: number }>([])]))
+  const sent = new Map<string, number>()
+  for (let round = 0; round < rounds; round++) {
+    for (const name of names) {
+      const server = named(name)
+      const before = cpuTime(server)
+      const report = await load({ ...what, port: server.port, seconds, from: goOn ? sent.get(name) ?? 0 : 0 })
+      sent.set(name, (sent.get(name) ?? 0) + report.requests)
+      samples.get(name)?.push({ ...report, cpu: (cpuTime(server) - before) / report.requests })
     }
   }
-  console.log(`\n${name}`)
-  const reference = median(samples.get(servers.find(server => server !== 'bare node:http') ?? '')?.map(({ rate }) => rate) ?? [])
-  for (const [server, taken] of samples) {
-    const of = (pick: (sample: Sample) => number) => median(taken.map(pick))
-    console.log(`  ${server.padEnd(16)} ${of(s => s.rate).toFixed(0).padStart(7)}/s  ${(of(s => s.rate) / reference).toFixed(2).padStart(5)}×  ${of(s => s.cpu).toFixed(0).padStart(5)} µs CPU  p50 ${of(s => s.p50).toFixed(2)} ms  p99 ${of(s => s.p99).toFixed(2)} ms`)
+  console.log(`\n${title}`)
+  const reference = median(samples.get(names.includes('bare Fastify') ? 'bare Fastify' : names[0] ?? '')?.map(({ rate }) => rate) ?? [])
+  for (const [name, taken] of samples) {
+    const of = (pick: (sample: Report & { cpu: number }) => number) => median(taken.map(pick))
+    const refused = taken.reduce((sum, sample) => sum + sample.refused, 0)
+    console.log(`  ${name.padEnd(16)} ${of(s => s.rate).toFixed(0).padStart(7)}/s  ${(of(s => s.rate) / reference).toFixed(2).padStart(5)}×  ${of(s => s.cpu).toFixed(1).padStart(6)} µs CPU  p50 ${of(s => s.p50).toFixed(2)} ms  p99 ${of(s => s.p99).toFixed(2)} ms${refused > 0 ? `  (${refused} refused)` : ''}`)
   }
 }
 
-function load (port: number, connections: number, environment: Record<string, string>) {
-  const { stdout } = spawnSync('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', 'bench/wrk.lua', `http://127.0.0.1:${port}`], { encoding: 'utf8', env: { ...process.env, ...environment } })
-  const number = (pattern: RegExp) => Number(pattern.exec(stdout)?.[1] ?? NaN)
-  const time = (percent: number) => {
-    const [, value, unit] = new RegExp(`${percent}%\\s+([\\d.]+)(us|ms|s)`).exec(stdout) ?? []
-    return Number(value) * (unit === 'us' ? 0.001 : unit === 's' ? 1000 : 1)
+/** What a flood of forged tokens does to somebody who asks at an even pace, and not as often as can be. */
+async function flood (one: string): Promise<void> {
+  const title = 'a flood of forged tokens'
+  if (!title.includes(options.only)) return
+  const { port } = named('this service')
+  const forged = tokens('forged', 10_000, true)
+  const samples: { quiet: number, flooded: number }[] = []
+  for (let round = 0; round < rounds; round++) {
+    const quiet = await load({ port, seconds, connections: 1, tokens: one })
+    const [flooded] = await Promise.all([
+      load({ port, seconds, connections: 1, tokens: one }),
+      load({ port, seconds, connections: 2, tokens: forged })
+    ])
+    samples.push({ quiet: quiet.p99, flooded: flooded.p99 })
   }
-  return { rate: number(/Requests\/sec:\s+([\d.]+)/), requests: number(/(\d+) requests in/), p50: time(50), p99: time(99) }
+  console.log(`\n${title}: p99 of good requests ${median(samples.map(s => s.quiet)).toFixed(2)} ms without, ${median(samples.map(s => s.flooded)).toFixed(2)} ms within`)
 }
 
-/** User and system time of a process so far, in microseconds. */
-function cpuTime ({ pid }: ChildProcess): number {
-  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
-  return (Number(fields[11]) + Number(fields[12])) * 10_000
+/** Microseconds that crypto.verify takes for an RS256 signature of a token's length. */
+function verifyTime (): number {
+  const input = Buffer.from(pool.idToken().split('.').slice(0, 2).join('.'))
+  const signature = createSign('RSA-SHA256').update(input).sign(pool.key.privateKey)
+  const key = createPublicKey(pool.key.privateKey.export({ type: 'pkcs8', format: 'pem' }))
+  const times = Array.from({ length: 5 }, () => {
+    const begun = performance.now()
+    for (let n = 0; n < 5_000; n++) verify('RSA-SHA256', input, key, signature)
+    return (performance.now() - begun) / 5
+  })
+  return median(times)
 }
 
-/** In kilobytes. */
-function peakMemory ({ pid }: ChildProcess): number {
-  return Number(/VmHWM:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)
+function named (name: string): Server {
+  const server = servers.find(server => server.name === name)
+  if (server === undefined) throw new Error(`no server is named ${name}`)
+  return server
 }
 
 function median (values: number[]): number {

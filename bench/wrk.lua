@@ -1,21 +1,23 @@
--- Requests with the tokens of a file in turn; each thread begins elsewhere in it.
-local tokens = {}
-for line in io.lines(os.getenv("BENCH_TOKENS")) do tokens[#tokens + 1] = line end
-local method = os.getenv("BENCH_METHOD") or "GET"
-local path = os.getenv("BENCH_PATH") or "/articles"
+-- Requests with the tokens of a file in turn, put together before the clock runs.
 local tag = os.getenv("BENCH_TAG")
-local body = nil
-if method == "POST" then body = '{"name":"On bread"}' end
-local n = 0
-local statuses = {}
+local method = os.getenv("BENCH_METHOD")
+local n = tonumber(os.getenv("BENCH_FROM"))
+local requests = {}
 
-function setup(thread) thread:set("start", math.random(#tokens)) end
-function init() n = start or 0 end
+function init()
+  for token in io.lines(os.getenv("BENCH_TOKENS")) do
+    local headers = { ["authorization"] = "Bearer " .. token }
+    if tag ~= "" then headers["if-none-match"] = tag end
+    local body = nil
+    if method == "POST" then
+      headers["content-type"] = "application/json"
+      body = '{"name":"On bread"}'
+    end
+    requests[#requests + 1] = wrk.format(method, os.getenv("BENCH_PATH"), headers, body)
+  end
+end
 
 function request()
   n = n + 1
-  local headers = { ["authorization"] = "Bearer " .. tokens[n % #tokens + 1] }
-  if body then headers["content-type"] = "application/json" end
-  if tag and tag ~= "" then headers["if-none-match"] = tag end
-  return wrk.format(method, path, headers, body)
+  return requests[n % #requests + 1]
 end

@@ -1,0 +1,47 @@
+// The servers that are measured: this service, and what it is measured beside, each a process of its own.
+
+import { spawn, type ChildProcess } from 'node:child_process'
+import { openSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
+import { freePort } from '../test/embedded-postgres.ts'
+
+export interface Server {
+  name: string
+  port: number
+  child: ChildProcess
+  /** Milliseconds from the start of the process to its first answer. */
+  start: number
+}
+
+/** Starts a server with its log in a file, and waits for its first answer. */
+export async function startServer (name: string, script: string, folder: string, environment: Record<string, string>): Promise<Server> {
+  const port = await freePort()
+  const log = openSync(join(folder, `${name}-${port}.log`), 'w')
+  const begun = performance.now()
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', log, log], env: { ...process.env, NODE_ENV: 'production', PORT: `${port}`, ...environment } })
+  while (!(await fetch(`http://127.0.0.1:${port}/articles`).then(() => true, () => false))) {
+    if (child.exitCode !== null) throw new Error(`${name} did not start: ${readFileSync(join(folder, `${name}-${port}.log`))}`)
+    await new Promise(resolve => setTimeout(resolve, 5))
+  }
+  return { name, port, child, start: performance.now() - begun }
+}
+
+export async function stopServer ({ child }: Server): Promise<void> {
+  if (child.exitCode !== null) return
+  const gone = new Promise(resolve => child.once('exit', resolve))
+  child.kill()
+  await gone
+}
+
+/** User and system time of a process so far, in microseconds. */
+export function cpuTime ({ child: { pid } }: Server): number {
+  const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
+  return (Number(fields[11]) + Number(fields[12])) * 10_000
+}
+
+/** Megabytes in use, now and at their peak. */
+export function memory ({ child: { pid } }: Server): { now: number, peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const read = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? NaN) / 1024
+  return { now: read('VmRSS'), peak: read('VmHWM') }
+}
