@@ -1,4 +1,4 @@
-// The AWS Lambda behind Cognito's Post-Confirmation trigger: it tells the service who has signed up.
+// What stands behind Cognito's Post-Confirmation trigger: it tells the service who has signed up.
 // Environment: POST_CONFIRMATION_URL, POST_CONFIRMATION_SECRET (whsec_…), and POST_CONFIRMATION_REQUIRED (true or false).
 
 import { setTimeout as wait } from 'node:timers/promises'
@@ -21,15 +21,20 @@ const longest = 4_000
 const longestAttempt = 1_500
 const pause = 200
 
+/** What AWS calls is post-confirmation-lambda.ts, which finds the secret elsewhere; this is for where there is no AWS. */
+export async function handler (event: PostConfirmationEvent): Promise<PostConfirmationEvent> {
+  return tellService(event, async () => process.env.POST_CONFIRMATION_SECRET ?? '')
+}
+
 /**
  * Sends the event to the service, signed as a Standard Webhook, and again while it fails and there is time.
  * A service that cannot be reached keeps nobody from confirming, unless POST_CONFIRMATION_REQUIRED is true: `users sync`
  * finds later who is missing.
  */
-export async function handler (event: PostConfirmationEvent): Promise<PostConfirmationEvent> {
-  const { POST_CONFIRMATION_URL: url = '', POST_CONFIRMATION_SECRET: secret = '', POST_CONFIRMATION_REQUIRED: required } = process.env
+export async function tellService (event: PostConfirmationEvent, findSecret: () => Promise<string>): Promise<PostConfirmationEvent> {
+  const { POST_CONFIRMATION_URL: url = '', POST_CONFIRMATION_REQUIRED: required } = process.env
   try {
-    await deliver(url, secret, event)
+    await deliver(url, findSecret, event)
   } catch (error) {
     console.error(JSON.stringify({ level: 'error', message: 'the service was not told of a confirmed user', userPoolId: event.userPoolId, subject: event.request.userAttributes.sub, reason: error instanceof Error ? error.message : String(error) }))
     if (required === 'true') throw new Error('The sign-up could not be completed. Please try again.', { cause: error })
@@ -37,10 +42,10 @@ export async function handler (event: PostConfirmationEvent): Promise<PostConfir
   return event
 }
 
-async function deliver (url: string, secret: string, event: PostConfirmationEvent): Promise<void> {
+async function deliver (url: string, findSecret: () => Promise<string>, event: PostConfirmationEvent): Promise<void> {
   if (URL.parse(url)?.host === undefined || URL.parse(url)?.username !== '') throw new Error('POST_CONFIRMATION_URL is not a URL without credentials')
   const deadline = Date.now() + longest
-  const webhook = new Webhook(secret)
+  const webhook = new Webhook(await findSecret())
   const body = JSON.stringify(event)
   // The same id at every attempt: the service is told once.
   const id = `post-confirmation-${event.userPoolId}-${event.request.userAttributes.sub}`

@@ -1,0 +1,50 @@
+/** What a deployment is told, by CDK context: `-c serviceUrl=https://articles.example.com`. */
+export interface Settings {
+  /** Where the Lambda reaches the service; without a trailing slash. */
+  serviceUrl: string
+  stackName: string
+  adminGroup: string
+  mfaRequired: boolean
+  /** Nobody is confirmed of whom the service could not be told. */
+  confirmationRequired: boolean
+}
+
+/** The context is wrong: one line a fault. */
+export class SettingsError extends Error {}
+
+const isBoolean = (text: string) => text === 'true' || text === 'false'
+
+// The event carries personal data and its signature is no secret: it goes by TLS only.
+function isServiceUrl (text: string): boolean {
+  const url = URL.parse(text)
+  return url?.protocol === 'https:' && url.username === '' && url.password === '' && !/[?#\s]/.test(text)
+}
+
+const known = {
+  serviceUrl: { takes: "the service's https URL without credentials, query or fragment, such as https://articles.example.com", fits: isServiceUrl, usual: '' },
+  stackName: { takes: 'a letter, then up to 127 letters, digits and hyphens', fits: (text: string) => /^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(text), usual: 'articles-users' },
+  // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateGroup.html
+  adminGroup: { takes: "a Cognito group's name, 1 to 128 characters without white space", fits: (text: string) => /^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$/u.test(text), usual: 'admin' },
+  mfaRequired: { takes: 'true or false', fits: isBoolean, usual: 'false' },
+  confirmationRequired: { takes: 'true or false', fits: isBoolean, usual: 'false' }
+}
+
+/** @throws {SettingsError} with every fault at once */
+export function readSettings (context: (name: string) => unknown): Settings {
+  const faults: string[] = []
+  const read = (name: keyof typeof known): string => {
+    const { takes, fits, usual } = known[name]
+    const text = String(context(name) ?? usual)
+    if (!fits(text)) faults.push(`${name}: held ${JSON.stringify(text)}; it takes ${takes}`)
+    return text
+  }
+  const settings = {
+    serviceUrl: read('serviceUrl').replace(/\/+$/, ''),
+    stackName: read('stackName'),
+    adminGroup: read('adminGroup'),
+    mfaRequired: read('mfaRequired') === 'true',
+    confirmationRequired: read('confirmationRequired') === 'true'
+  }
+  if (faults.length > 0) throw new SettingsError(faults.join('\n'))
+  return settings
+}

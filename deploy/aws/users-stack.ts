@@ -1,0 +1,99 @@
+import { CfnOutput, Duration, RemovalPolicy, Stack, Validations, type StackProps } from 'aws-cdk-lib'
+import { AccountRecovery, FeaturePlan, Mfa, UserPool, UserPoolClient, UserPoolGroup, UserPoolOperation, VerificationEmailStyle, ClientAttributes } from 'aws-cdk-lib/aws-cognito'
+import { Effect, ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam'
+import type { Construct } from 'constructs'
+import { PostConfirmationFunction } from './post-confirmation-function.ts'
+import type { Settings } from './settings.ts'
+import { WebhookSecret } from './webhook-secret.ts'
+
+/** The user pool, its app client and its administrators' group, the Lambda that tells the service of new users, and what the service is to be told. */
+export class UsersStack extends Stack {
+  constructor (scope: Construct, id: string, settings: Settings, props: StackProps = {}) {
+    super(scope, id, { description: 'Users of the service of articles', terminationProtection: true, ...props })
+    const { adminGroup, mfaRequired } = settings
+
+    const userPool = addUserPool(this, mfaRequired)
+    const client = addClient(this, userPool)
+    const group = new UserPoolGroup(this, 'AdminGroup', { userPool, groupName: adminGroup, description: 'Administers the service of articles.' })
+    // With the pool: without its group nobody administers, and under another client id no token is accepted.
+    for (const kept of [client, group]) kept.applyRemovalPolicy(RemovalPolicy.RETAIN)
+
+    const { whole: secret } = new WebhookSecret(this, 'WebhookSecret')
+    const { lambda } = new PostConfirmationFunction(this, 'PostConfirmation', { ...settings, secret })
+    userPool.addTrigger(UserPoolOperation.POST_CONFIRMATION, lambda)
+
+    const servicePolicy = addPolicy(this, 'ServicePolicy', 'What the service asks of Cognito: signing users out, and users sync.',
+      ['cognito-idp:AdminUserGlobalSignOut', 'cognito-idp:ListUsers', 'cognito-idp:DescribeUserPool'], userPool.userPoolArn)
+    const secretPolicy = addPolicy(this, 'SecretPolicy', 'Reads POST_CONFIRMATION_SECRET: for what starts the service.',
+      ['secretsmanager:GetSecretValue'], secret.secretArn)
+
+    addOutput(this, 'AwsUserPoolsId', userPool.userPoolId, 'AWS_USER_POOLS_ID')
+    addOutput(this, 'AwsAppClientId', client.userPoolClientId, 'AWS_APP_CLIENT_ID')
+    addOutput(this, 'AdminGroupName', adminGroup, 'ADMIN_GROUP')
+    addOutput(this, 'PostConfirmationSecretArn', secret.secretArn, 'the secret whose value is POST_CONFIRMATION_SECRET')
+    addOutput(this, 'Region', this.region, 'the region of all this')
+    addOutput(this, 'ServicePolicyArn', servicePolicy.managedPolicyArn, 'for the role of the service')
+    addOutput(this, 'SecretPolicyArn', secretPolicy.managedPolicyArn, 'for the role that starts the service, which hands it the secret')
+  }
+}
+
+function addUserPool (scope: Construct, mfaRequired: boolean): UserPool {
+  const userPool = new UserPool(scope, 'UserPool', {
+    featurePlan: FeaturePlan.ESSENTIALS,
+    selfSignUpEnabled: true,
+    // The username is one that the user chose, since it stands as the author; signed in with the e-mail address alone, it would be a UUID.
+    signInAliases: { username: true, email: true },
+    signInCaseSensitive: false,
+    standardAttributes: { email: { required: true, mutable: true } },
+    autoVerify: { email: true },
+    keepOriginal: { email: true },
+    userVerification: { emailStyle: VerificationEmailStyle.CODE },
+    accountRecovery: AccountRecovery.EMAIL_ONLY,
+    mfa: mfaRequired ? Mfa.REQUIRED : Mfa.OPTIONAL,
+    mfaSecondFactor: { otp: true, sms: false },
+    passwordPolicy: {
+      minLength: 12,
+      requireLowercase: true,
+      requireUppercase: true,
+      requireDigits: true,
+      requireSymbols: true,
+      tempPasswordValidity: Duration.days(3)
+    },
+    deletionProtection: true,
+    removalPolicy: RemovalPolicy.RETAIN
+  })
+  Validations.of(userPool).acknowledge(
+    { id: 'AwsSolutions-COG8', reason: 'Threat protection needs the Plus plan, several times the price of a user; the service limits rates itself.' },
+    ...(mfaRequired ? [] : [{ id: 'AwsSolutions-COG2', reason: 'Users choose a second factor themselves; -c mfaRequired=true takes the choice from them.' }])
+  )
+  return userPool
+}
+
+function addClient (scope: Construct, userPool: UserPool): UserPoolClient {
+  return new UserPoolClient(scope, 'AppClient', {
+    userPool,
+    // A page in a browser keeps no secret.
+    generateSecret: false,
+    authFlows: { userSrp: true },
+    disableOAuth: true,
+    preventUserExistenceErrors: true,
+    enableTokenRevocation: true,
+    // Seconds in which an answer that was lost can be asked for again.
+    refreshTokenRotationGracePeriod: Duration.seconds(30),
+    refreshTokenValidity: Duration.days(30),
+    accessTokenValidity: Duration.hours(1),
+    idTokenValidity: Duration.hours(1),
+    // Time to set up an authenticator app while signing in.
+    authSessionValidity: Duration.minutes(10),
+    readAttributes: new ClientAttributes().withStandardAttributes({ email: true, emailVerified: true }),
+    writeAttributes: new ClientAttributes().withStandardAttributes({ email: true })
+  })
+}
+
+function addPolicy (scope: Construct, id: string, description: string, actions: string[], resource: string): ManagedPolicy {
+  return new ManagedPolicy(scope, id, { description, statements: [new PolicyStatement({ effect: Effect.ALLOW, actions, resources: [resource] })] })
+}
+
+function addOutput (scope: Construct, id: string, value: string, description: string): void {
+  new CfnOutput(scope, id, { value, description }).overrideLogicalId(id)
+}
