@@ -1,0 +1,60 @@
+ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
+
+FROM ${NODE_IMAGE} AS manifests
+WORKDIR /app
+COPY package.json package-lock.json .npmrc ./
+COPY web/package.json web/
+
+# Behind a proxy that opens TLS: --secret id=npm_ca,src=<its certificate>.
+FROM manifests AS dependencies
+RUN --mount=type=secret,id=npm_ca if [ -s /run/secrets/npm_ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/npm_ca; fi; \
+    npm ci --omit=dev --workspaces=false --ignore-scripts --no-audit --cache /tmp/npm && rm -r /tmp/npm
+
+FROM manifests AS web
+RUN --mount=type=secret,id=npm_ca if [ -s /run/secrets/npm_ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/npm_ca; fi; \
+    npm ci --workspace=web --ignore-scripts --no-audit --cache /tmp/npm && rm -r /tmp/npm
+COPY tsconfig.json ./
+COPY src/client src/client
+COPY web web
+RUN node web/build.ts
+
+# The Cognito emulator, for development: docker build --target emulator
+FROM manifests AS emulator
+# Of what development needs, only the emulator; the versions are the lock file's.
+RUN --mount=type=secret,id=npm_ca if [ -s /run/secrets/npm_ca ]; then export NODE_EXTRA_CA_CERTS=/run/secrets/npm_ca; fi; \
+    npm pkg set "dependencies.cognito-local=$(node -p "require('./package.json').devDependencies['cognito-local']")" && \
+    npm pkg delete devDependencies && \
+    npm install --omit=dev --workspaces=false --ignore-scripts --no-audit --cache /tmp/npm && rm -r /tmp/npm
+COPY dev dev
+RUN mkdir /data && chown 1000:1000 /data
+ENV HOST=0.0.0.0 PORT=9229 COGNITO_DATA=/data
+USER 1000:1000
+EXPOSE 9229
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+CMD ["node", "dev/cognito.ts"]
+
+FROM ${NODE_IMAGE} AS service
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY package.json package-lock.json ./
+COPY migrations migrations
+COPY plugins plugins
+COPY routes routes
+COPY src src
+COPY --from=web /app/web/dist web/dist
+RUN mkdir /data && chown 1000:1000 /data
+ENV NODE_ENV=production HOST=0.0.0.0 PORT=8000 DATABASE_URL=sqlite:/data/articles.db
+USER 1000:1000
+EXPOSE 8000
+STOPSIGNAL SIGTERM
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
+  CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/health/live').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
+ARG VERSION=0.1.0 REVISION=unknown
+LABEL org.opencontainers.image.title="cognito-articles" \
+      org.opencontainers.image.description="Articles over Fastify, with AWS Cognito as the identity provider" \
+      org.opencontainers.image.licenses="MIT" \
+      org.opencontainers.image.version="${VERSION}" \
+      org.opencontainers.image.revision="${REVISION}"
+CMD ["node", "src/server.ts"]
