@@ -1,7 +1,7 @@
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { Redis } from 'ioredis'
+import type { Redis } from 'ioredis'
 import { Problem } from '../src/problems.ts'
 
 declare module 'fastify' {
@@ -123,6 +123,8 @@ function orElse (shared: Counter, local: Counter): Counter {
 }
 
 async function connect (fastify: FastifyInstance, url: string): Promise<Redis> {
+  // Loaded where it is used: a service of one replica starts without it.
+  const { Redis } = await import('ioredis')
   const redis = new Redis(url, { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: 500 })
   let reachable = true
   redis.on('error', error => {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import t from 'tap'
 import { ConfigError, EnvironmentSchema, readConfig, readDatabaseUrl } from '../src/config.ts'
+import { postgresUrlForm } from '../src/database/postgres-url.ts'
 
 const required = { AWS_USER_POOLS_ID: 'eu-west-1_Test00001', AWS_APP_CLIENT_ID: 'client1' }
 const endpoint = 'AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER'
@@ -222,7 +223,7 @@ t.test('readDatabaseUrl needs nothing but the database', async t => {
   t.equal(readDatabaseUrl({}), 'sqlite:data/articles.db')
   t.equal(readDatabaseUrl({ DATABASE_URL: ' ' }), 'sqlite:data/articles.db')
   t.strictSame(faultsOf({ DATABASE_URL: 'mysql://articles:secret@db' }, readDatabaseUrl), [
-    'DATABASE_URL: held a value that is not shown; it takes sqlite:<path>, sqlite::memory: or postgres://…'
+    `DATABASE_URL: held a value that is not shown; it takes sqlite:<path>, sqlite::memory: or ${postgresUrlForm}`
   ])
 })
 

@@ -3,6 +3,7 @@ import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
+import { postgresUrlForm } from '../../src/database/postgres-url.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { insertUser, type NewUser } from '../../src/users/queries.ts'
 import { startPool } from '../helper.ts'
@@ -170,7 +171,7 @@ t.test('npm run users says in a line what is wrong with the database, and shows 
   writeFileSync(path, 'This is a letter, and not a database at all.')
   t.strictSame(await users('list'), failed('file is not a database'))
   const { users: elsewhere } = start(t, { DATABASE_URL: 'mysql://articles:hunter2@db' })
-  t.strictSame(await elsewhere('list'), failed('DATABASE_URL: held a value that is not shown; it takes sqlite:<path>, sqlite::memory: or postgres://…'))
+  t.strictSame(await elsewhere('list'), failed(`DATABASE_URL: held a value that is not shown; it takes sqlite:<path>, sqlite::memory: or ${postgresUrlForm}`))
 })
 
 const pageSize = 60
