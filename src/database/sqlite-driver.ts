@@ -1,6 +1,6 @@
 // Kysely's own driver has one query at a time, each write with a disk flush of its own. Here reads go on beside each other,
-// and writes that come in one turn of the event loop are committed together, with one flush: each is acknowledged once
-// that commit is on disk, and one that fails fails alone. A transaction has the file to itself from its begin to its end.
+// and writes that come right after each other are committed together, with one flush: each is acknowledged once that
+// commit is on disk, and one that fails fails alone. A transaction has the file to itself from its begin to its end.
 // better-sqlite3 is synchronous, so what happens between two awaits here happens at once.
 
 import { setTimeout as wait } from 'node:timers/promises'
@@ -12,6 +12,8 @@ import { commitCounter, type CommitCounter } from './commit-counter.ts'
 const lockTimeout = 5_000
 const lockPause = 10
 const mostStatements = 200
+/** How many turns of the event loop a commit waits, at most, for writes that are on their way. */
+const mostTurns = 4
 
 interface Write {
   run: () => void
@@ -131,10 +133,17 @@ export class SqliteDriver implements Driver {
 
   #write<Result> (query: () => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
-      if (this.#writes.length === 0) setImmediate(() => this.#commitTogether())
+      if (this.#writes.length === 0) setImmediate(() => this.#gather(0, mostTurns))
       let result: Result
       this.#writes.push({ run: () => { result = query() }, resolve: () => resolve(result), reject })
     })
+  }
+
+  /** Waits for as long as each turn brings another write. */
+  #gather (known: number, turns: number): void {
+    const { length } = this.#writes
+    if (length > known && turns > 0) setImmediate(() => this.#gather(length, turns - 1))
+    else this.#commitTogether()
   }
 
   async #commitTogether (): Promise<void> {
@@ -157,16 +166,14 @@ export class SqliteDriver implements Driver {
     this.prepare('begin immediate').run()
     try {
       for (const write of writes) {
-        this.prepare('savepoint write').run()
         try {
           write.run()
         } catch (error) {
-          // Where SQLite gave up the whole transaction, every write has failed.
+          // Each is one statement, of which SQLite has undone what it did (https://sqlite.org/lang_conflict.html), unless it
+          // gave up the whole transaction: then every write has failed.
           if (!this.file.inTransaction) throw error
-          this.prepare('rollback to write').run()
           failed.push([write, error])
         }
-        this.prepare('release write').run()
       }
       this.prepare('commit').run()
     } catch (error) {
