@@ -8,6 +8,8 @@ export interface Asked {
   since: number
   /** The key that its token says it is signed with; undefined where the service needs no look at its keys to judge it. */
   kid?: string | undefined
+  /** When its token expires, in milliseconds since the epoch. */
+  expiresAt?: number | undefined
   /** Whether the database is asked for the answer. */
   storage: boolean
   /** Whether it asks if the service is ready. */
@@ -63,13 +65,14 @@ export class Circumstances {
   }
 
   /** The answers, besides the one that is due, that a client has to put up with. */
-  excuses ({ replica, since, kid, storage, readiness }: Asked): Set<string> {
+  excuses ({ replica, since, kid, expiresAt = Infinity, storage, readiness }: Asked): Set<string> {
     const excused = new Set<string>()
     const keyServerOut = this.#lately('key server out', since, outageOver)
     const restart = this.#lately(`restart of ${replica}`, since, restartOver)
     const databaseOut = this.#lately('database restart', since, databaseBack)
     if (restart) excused.add('connection lost')
     if (storage && databaseOut) excused.add('503 storage_unavailable')
+    if (expiresAt <= Date.now()) excused.add('401 expired_auth_token')
     if (kid !== undefined) {
       const unseen = since < this.#seenAt(this.#published.get(kid), keySeen)
       const withdrawn = this.#withdrawn.has(kid)

@@ -4,7 +4,8 @@ import { isDeepStrictEqual } from 'node:util'
 import { Webhook } from 'standardwebhooks'
 import type { UserPool } from '../../test/user-pool.ts'
 import type { Circumstances } from './circumstances.ts'
-import { Person, pick } from './people.ts'
+import { Person } from './people.ts'
+import { pick } from './pick.ts'
 import type { Answer, Ask, Traffic } from './traffic.ts'
 
 /** An article as its client was told that it is. */
@@ -124,8 +125,9 @@ export class Client {
     person.id = id
   }
 
-  /** Of whom not everything is known any more, or who is gone. */
+  /** Of whom not everything is known any more, or who is gone: an administrator looks after the articles. */
   #partWith (person: Person): void {
+    person.parted = true
     this.#people = this.#people.filter(other => other !== person)
   }
 
@@ -227,7 +229,7 @@ export class Client {
 
   async #rename (): Promise<void> {
     const article = this.#someArticle
-    if (article === undefined || article.author.removed) return
+    if (article === undefined || article.author.parted) return
     const { tag } = article
     const name = this.#nextName()
     const stale = tag !== undefined && Math.random() < 0.2
@@ -253,7 +255,7 @@ export class Client {
   async #remove (): Promise<void> {
     const article = this.#someArticle
     if (article === undefined) return
-    const mayRemove = article.author.removed ? this.#admin : article.author
+    const mayRemove = article.author.parted ? this.#admin : article.author
     if (mayRemove.id === 0) await this.#introduce(mayRemove)
     if (mayRemove.id === 0) return
     const answer = await this.#ask({ method: 'DELETE', path: `/articles/${article.id}`, token: mayRemove.token(), due: ['204'] })

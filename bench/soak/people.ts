@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { makeKey, sign, type UserPool } from '../../test/user-pool.ts'
 import type { Circumstances } from './circumstances.ts'
+import { pick } from './pick.ts'
 import type { Token } from './traffic.ts'
 
 /** How long a token is good that is to be seen expiring, and others, in seconds. */
@@ -20,6 +21,8 @@ export class Person {
   readonly subject = randomUUID()
   /** The id of the local user; 0 before it is known. */
   id = 0
+  /** Whether this person sends no more requests. */
+  parted = false
   /** Whether the local user was removed, whose articles then have no author. */
   removed = false
   readonly #pool: UserPool
@@ -107,12 +110,6 @@ export class Person {
     const fitting = tokens.filter(fits)
     return fitting.length === 0 ? undefined : pick(fitting)
   }
-}
-
-export function pick<Item> (items: readonly Item[]): Item {
-  const item = items[Math.floor(Math.random() * items.length)]
-  if (item === undefined) throw new Error('there is nothing to pick from')
-  return item
 }
 
 function seconds (): number {

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Pool } from 'undici'
 import { documentChecker, type Answer as DocumentedAnswer } from '../../test/documented.ts'
+import { pick } from './pick.ts'
 import type { Circumstances } from './circumstances.ts'
 
 export interface Token {
@@ -48,7 +49,7 @@ const patience = 15_000
 /** Sends requests to the replicas by turns of chance, and judges each answer. */
 export class Traffic {
   readonly #circumstances: Circumstances
-  readonly #pools: { name: string, pool: Pool }[]
+  readonly #pools: { name: string, pool: Pool, lostAt: number }[]
   readonly #check: (answer: DocumentedAnswer) => void
   readonly counts = new Map<string, Count>()
   /** Milliseconds, of answers that came. */
@@ -64,7 +65,7 @@ export class Traffic {
     this.#circumstances = circumstances
     this.#check = documentChecker(document)
     const limits = { connections: Math.ceil(connections / replicas.length), headersTimeout: patience, bodyTimeout: patience }
-    this.#pools = replicas.map(({ name, url }) => ({ name, pool: new Pool(url, limits) }))
+    this.#pools = replicas.map(({ name, url }) => ({ name, pool: new Pool(url, limits), lostAt: -Infinity }))
   }
 
   get requests (): number {
@@ -73,10 +74,11 @@ export class Traffic {
 
   /** The answer that is due; undefined where another came, be it excused or a failure: what was asked for may then be done or not. */
   async ask (ask: Ask): Promise<Answer | undefined> {
-    const { name, pool } = this.#pools[Math.floor(Math.random() * this.#pools.length)] ?? this.#none()
+    const replica = this.#somewhere()
+    const { name, pool } = replica
     const { method = 'GET', path, token, body, due } = ask
     const since = performance.now()
-    const asked = { replica: name, since, kid: token?.kid, storage: !ask.withoutStorage, readiness: path === '/health/ready' }
+    const asked = { replica: name, since, kid: token?.kid, expiresAt: token?.expiresAt, storage: !ask.withoutStorage, readiness: path === '/health/ready' }
     try {
       const response = await pool.request({
         method,
@@ -106,6 +108,7 @@ export class Traffic {
       }
       return { headers, body: parsed, requestId }
     } catch (error) {
+      replica.lostAt = performance.now()
       this.#judge(connectionOutcome(error), due, asked, `${method} ${path}`, 'none')
       // As a client would, before it comes again.
       await wait(100)
@@ -137,8 +140,10 @@ export class Traffic {
     return verdict === 'due'
   }
 
-  #none (): never {
-    throw new Error('there is no replica')
+  /** A replica; one that could not be reached a moment ago only where there is no other, as a load balancer does it. */
+  #somewhere () {
+    const reached = this.#pools.filter(({ lostAt }) => performance.now() - lostAt > 300)
+    return pick(reached.length === 0 ? this.#pools : reached)
   }
 }
 
