@@ -36,7 +36,7 @@ const servers: Server[] = []
 try {
   await run()
 } finally {
-  await Promise.all(servers.map(stopServer))
+  await Promise.all(servers.map(server => stopServer(server)))
   await postgres?.remove()
   await pool.close()
   rmSync(folder, { recursive: true })

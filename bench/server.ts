@@ -1,7 +1,7 @@
 // The servers that are measured: this service, and what it is measured beside, each a process of its own.
 
 import { spawn, type ChildProcess } from 'node:child_process'
-import { openSync, readFileSync } from 'node:fs'
+import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { freePort } from '../test/embedded-postgres.ts'
 
@@ -9,27 +9,31 @@ export interface Server {
   name: string
   port: number
   child: ChildProcess
+  /** The file that it writes its log to. */
+  log: string
   /** Milliseconds from the start of the process to its first answer. */
   start: number
 }
 
-/** Starts a server with its log in a file, and waits for its first answer. */
+/** Starts a server with its log in a file, and waits for its first answer. It has a port of its own unless `environment.PORT` names one. */
 export async function startServer (name: string, script: string, folder: string, environment: Record<string, string>): Promise<Server> {
-  const port = await freePort()
-  const log = openSync(join(folder, `${name}-${port}.log`), 'w')
+  const port = Number(environment.PORT ?? await freePort())
+  const path = join(folder, `${name}-${port}.log`)
+  const log = openSync(path, 'a')
   const begun = performance.now()
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', log, log], env: { ...process.env, NODE_ENV: 'production', PORT: `${port}`, ...environment } })
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', log, log], env: { ...process.env, NODE_ENV: 'production', ...environment, PORT: `${port}` } })
+  closeSync(log)
   while (!(await fetch(`http://127.0.0.1:${port}/articles`).then(() => true, () => false))) {
-    if (child.exitCode !== null) throw new Error(`${name} did not start: ${readFileSync(join(folder, `${name}-${port}.log`))}`)
+    if (child.exitCode !== null) throw new Error(`${name} did not start: ${readFileSync(path)}`)
     await new Promise(resolve => setTimeout(resolve, 5))
   }
-  return { name, port, child, start: performance.now() - begun }
+  return { name, port, child, log: path, start: performance.now() - begun }
 }
 
-export async function stopServer ({ child }: Server): Promise<void> {
-  if (child.exitCode !== null) return
+export async function stopServer ({ child }: Server, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
+  if (child.exitCode !== null || child.signalCode !== null) return
   const gone = new Promise(resolve => child.once('exit', resolve))
-  child.kill()
+  child.kill(signal)
   await gone
 }
 
