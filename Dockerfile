@@ -33,7 +33,7 @@ ENV HOST=0.0.0.0 PORT=9229 COGNITO_DATA=/data
 USER 1000:1000
 EXPOSE 9229
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=10s \
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s \
   CMD ["node", "-e", "fetch('http://127.0.0.1:' + process.env.PORT + '/health').then(({ ok }) => process.exit(ok ? 0 : 1), () => process.exit(1))"]
 CMD ["node", "dev/cognito.ts"]
 
