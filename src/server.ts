@@ -18,7 +18,7 @@ async function serve (): Promise<void> {
   // Written while the next requests are served, not before they are.
   const log = destination({ sync: false })
   process.on('exit', () => log.flushSync())
-  const server = Fastify({ ...serverOptions(config), logger: { level: config.level, stream: log } })
+  const server = Fastify(serverOptions(config, log))
   stopOn(server, 'SIGTERM')
   stopOn(server, 'SIGINT')
   process.once('uncaughtException', error => {
