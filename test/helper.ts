@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
+import Fastify, { type FastifyInstance, type HTTPMethods, type InjectOptions } from 'fastify'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { app, serverOptions } from '../src/app.ts'
@@ -17,7 +17,7 @@ export interface TestApp {
   /** What the service logged, a line each. */
   log: string[]
   /** Every route, also those that the document does not show. */
-  routes: { method: string, url: string }[]
+  routes: { method: HTTPMethods, url: string }[]
 }
 
 /** A user pool that is closed with the test. */

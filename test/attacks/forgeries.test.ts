@@ -23,19 +23,21 @@ const bodies: Record<string, object> = {
 
 const secret = `whsec_${Buffer.from('a secret of at least 24 bytes').toString('base64')}`
 
+type Route = TestApp['routes'][number] & { name: string }
+
 /** The whole service, and its routes but for those that anybody may ask for. */
-async function startGuarded (t: Test): Promise<TestApp & { guarded: { method: string, url: string, name: string }[] }> {
+async function startGuarded (t: Test): Promise<TestApp & { guarded: Route[] }> {
   const started = await startApp(t, { POST_CONFIRMATION_SECRET: secret }, undefined, () => {})
-  const isForAnybody = ({ method, url }: { method: string, url: string }) => ['GET', 'HEAD'].includes(method) && (forAnybody.includes(url) || page.test(url))
+  const isForAnybody = ({ method, url }: TestApp['routes'][number]) => ['GET', 'HEAD'].includes(method) && (forAnybody.includes(url) || page.test(url))
   const guarded = started.routes.map(route => ({ ...route, url: route.url.replace(/(?<=.)\/$/, '') }))
     .filter((route, index, routes) => !isForAnybody(route) && routes.findIndex(({ method, url }) => method === route.method && url === route.url) === index)
     .map(route => ({ ...route, name: `${route.method} ${route.url}` }))
   return { ...started, guarded }
 }
 
-function request ({ method, url, name }: { method: string, url: string, name: string }, headers: Record<string, string>) {
+function request ({ method, url, name }: Route, headers: Record<string, string>) {
   const payload = bodies[name]
-  return { method: method as 'GET', url: url.replace(':id', '1').replace('*', 'x'), headers, ...(payload && { payload }) }
+  return { method, url: url.replace(':id', '1').replace('*', 'x'), headers, ...(payload && { payload }) }
 }
 
 t.test('every route of the document that takes a token is guarded here, and every other one is for anybody', async t => {

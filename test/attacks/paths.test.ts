@@ -103,7 +103,7 @@ t.test('no spelling of an address leads around the guards of its route', async t
 t.test('no method and no first line does', async t => {
   const ran = watchHandlers(t)
   const { exchange } = await startOnWire(t, {}, () => {})
-  for (const [line, ...statuses] of [
+  const lines: [line: string, ...statuses: number[]][] = [
     ['HEAD /articles HTTP/1.1', 401],
     ['GET  /articles HTTP/1.1', 401],
     ['GET /articles HTTP/1.0', 401],
@@ -125,7 +125,8 @@ t.test('no method and no first line does', async t => {
     // The service is no proxy: Node closes the connection.
     ['CONNECT evil.example:443 HTTP/1.1'],
     ['CONNECT /articles HTTP/1.1']
-  ] as [string, ...number[]][]) {
+  ]
+  for (const [line, ...statuses] of lines) {
     t.strictSame((await exchange(`${line}\r\nHost: articles\r\nConnection: close\r\n\r\n`)).statuses, statuses, JSON.stringify(line))
   }
   t.strictSame((await exchange('GET /articles\r\n\r\n')).statuses, [400], 'HTTP/0.9')

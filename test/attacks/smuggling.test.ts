@@ -146,7 +146,7 @@ t.test('requests one behind the other are answered one behind the other, also af
   const wire = await startOnWire(t)
   const { evil, post } = writer(wire)
   const write = post(['Content-Length: 15'], good)
-  for (const [name, bytes, ...statuses] of [
+  const requests: [name: string, bytes: string, ...statuses: number[]][] = [
     ['after a success', write + write + last, 201, 201, 200],
     ['after a 404', `GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n${write}${last}`, 404, 201, 200],
     ['after a body that is not JSON', post(['Content-Length: 1'], '{') + write + last, 400, 201, 200],
@@ -156,7 +156,8 @@ t.test('requests one behind the other are answered one behind the other, also af
     ['before what is not HTTP', `${write}garbage\r\n\r\n${evil}`, 201, 400],
     ['twice before what is not HTTP', `${write}${write}garbage\r\n\r\n${evil}`, 201, 201, 400],
     ['with a length that is too short', post(['Content-Length: 5'], good) + evil, 400, 400]
-  ] as [string, string, ...number[]][]) {
+  ]
+  for (const [name, bytes, ...statuses] of requests) {
     t.strictSame((await wire.exchange(bytes)).statuses, statuses, name)
   }
   t.notMatch((await stored(wire.app)).join(), 'evil')
