@@ -8,6 +8,8 @@ const description = `Articles, for the users of an Amazon Cognito user pool.
 Send a token of Cognito's, an id token or an access token, as \`Authorization: Bearer <token>\`. Every refusal is a problem
 detail (RFC 9457) with a \`code\` for programs and a \`detail\` for people.`
 
+const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
 const server = { url: '/', description: 'This service, be it local, staging or production', 'x-internal': false }
 
 /** The document of the service, made from the schemas that its routes validate with, and a page to try it on. */
@@ -34,7 +36,7 @@ const openapi: FastifyPluginAsync = async fastify => {
     },
     transformObject: document => 'openapiObject' in document ? shareSchemas(document.openapiObject) : document.swaggerObject
   })
-  await fastify.register(swaggerUi, { routePrefix: '/docs', uiConfig: { persistAuthorization: false, tryItOutEnabled: true } })
+  await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: pagePolicy, uiConfig: { persistAuthorization: false, tryItOutEnabled: true } })
 
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
 }

@@ -15,6 +15,10 @@ export function sendProblem (reply: FastifyReply, error: unknown): FastifyReply 
   const problem = asProblem(error)
   reply.request.problem = problem
   if (problem.code === 'internal_error' || problem.code === 'storage_unavailable') reply.log.error({ err: problem.cause }, problem.message)
+  // Fastify closes the connection over any body that is refused. One that came whole leaves it in step, and requests
+  // that are behind it have begun already, and would get no answer.
+  const { complete, headers } = reply.request.raw
+  if (complete && headers.upgrade === undefined) reply.removeHeader('connection')
   return reply
     .code(problem.statusCode)
     .headers(problem.headers)

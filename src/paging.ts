@@ -34,13 +34,14 @@ export const ListQuerySchema = Type.Unsafe<ListQuery>(Type.Object({
 
 /** The body of a page, with the `Link` header (RFC 8288) that leads to the next, while there is one. */
 export function sendPage<Row> (request: FastifyRequest, reply: FastifyReply, { rows, next }: Page<Row>): Row[] {
-  if (next !== undefined) reply.header('link', nextLink(request.url, next))
+  if (next !== undefined) reply.header('link', nextLink(request, next))
   return rows
 }
 
-function nextLink (url: string, lastId: number): string {
-  const [path = '', ...query] = url.split('?')
+// The list's own address: a client may spell it in other ways, also with a host of its choice (RFC 9112 3.2.2).
+function nextLink ({ url, routeOptions }: FastifyRequest, lastId: number): string {
+  const [, ...query] = url.split('?')
   const parameters = new URLSearchParams(query.join('?'))
   parameters.set('after', `${lastId}`)
-  return `<${path}?${parameters}>; rel="next"`
+  return `<${routeOptions.url}?${parameters}>; rel="next"`
 }

@@ -26,6 +26,12 @@ export function problemBody (problem: Problem, requestId: string): ProblemBody {
   return { type: `urn:problem-type:articles:${code}`, title, status, detail: message, code, requestId, ...(errors && { errors }) }
 }
 
+/** What every answer carries against browsers that guess: it is what its media type says, loads nothing and is framed by nobody. */
+export const constantHeaders = {
+  'x-content-type-options': 'nosniff',
+  'content-security-policy': "default-src 'none'; frame-ancestors 'none'"
+}
+
 const header = (description: string, schema: TSchema = Type.String({ maxLength: 1000, pattern: '^[ -~]*$' })) => ({ ...schema, description })
 
 /** The headers that answers may carry, as the document describes them. */

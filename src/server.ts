@@ -18,7 +18,7 @@ async function serve (): Promise<void> {
   // Written while the next requests are served, and some lines at a time: a write each would be a tenth of a request.
   const log = destination({ sync: false, minLength: 16_000, periodicFlush: 100 })
   process.on('exit', () => log.flushSync())
-  const server = Fastify({ ...serverOptions(config), logger: { level: config.level, stream: log } })
+  const server = Fastify(serverOptions(config, log))
   stopOn(server, 'SIGTERM')
   stopOn(server, 'SIGINT')
   process.once('uncaughtException', error => {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
-import Fastify, { type FastifyInstance, type InjectOptions } from 'fastify'
+import Fastify, { type FastifyInstance, type HTTPMethods, type InjectOptions } from 'fastify'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { app, serverOptions } from '../src/app.ts'
@@ -16,6 +16,8 @@ export interface TestApp {
   pool: UserPool
   /** What the service logged, a line each. */
   log: string[]
+  /** Every route, also those that the document does not show. */
+  routes: { method: HTTPMethods, url: string }[]
 }
 
 /** A user pool that is closed with the test. */
@@ -66,13 +68,15 @@ export async function startApp (t: Test, changes: Record<string, string> = {}, o
   const log: string[] = []
   const { DATABASE_URL = process.env.TEST_DATABASE_URL === undefined ? 'sqlite::memory:' : await newDatabase(t) } = changes
   const config = readConfig(environment(pool, { ...changes, DATABASE_URL }))
-  const server = Fastify({ ...serverOptions(config), logger: { level: config.level, stream: { write: line => { log.push(line) } } } })
+  const server = Fastify(serverOptions(config, { write: line => { log.push(line) } }))
   t.teardown(() => server.close())
+  const routes: TestApp['routes'] = []
+  server.addHook('onRoute', ({ method, url }) => { routes.push(...[method].flat().map(method => ({ method, url }))) })
   await server.register(app, config)
   extend?.(server)
   await server.ready()
   if (extend === undefined) checkAnswers(server)
-  return { app: server, pool, log }
+  return { app: server, pool, log, routes }
 }
 
 /** Every answer that a test gets from the service is held against the service's own document. */

@@ -1,0 +1,64 @@
+import { randomUUID } from 'node:crypto'
+import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
+import type { FastifyInstance } from 'fastify'
+import { catalogue, Problem, type ProblemCode } from './problems.ts'
+import { constantHeaders, problemBody } from './responses.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Told of the refusal of what did not become a request, and so passes no hook; there where somebody counts them. */
+    noteBrokenRequest?: (code: ProblemCode) => void
+  }
+}
+
+/** The answer that Node is about to send on the socket, which has no other name for it. */
+type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null }
+
+const waiting = new WeakSet<Socket>()
+
+/** Fastify's `clientErrorHandler`: answers what is not HTTP enough to become a request, after what came before it on the connection. */
+export function answerBrokenRequest (this: FastifyInstance, error: Error & { code?: string }, socket: AnsweringSocket): void {
+  if (waiting.has(socket)) return
+  // A request that came whole has its answer on the way: what is written now would be taken for it.
+  const pending = socket._httpMessage
+  if (error.code !== 'ECONNRESET' && pending?.req.complete === true && !pending.writableFinished) {
+    waiting.add(socket)
+    pending.once('finish', () => {
+      waiting.delete(socket)
+      if (socket.writable) answerBrokenRequest.call(this, error, socket)
+    })
+    return
+  }
+  if (error.code === 'ECONNRESET' || !socket.writable) {
+    socket.destroy()
+    return
+  }
+  // Bytes after a request that said it would be the last, and that has been answered.
+  if (error.code === 'HPE_CLOSED_CONNECTION') {
+    socket.end()
+    return
+  }
+  const [code, detail] = brokenRequests[error.code ?? ''] ?? notHttp
+  const reqId = randomUUID()
+  const body = JSON.stringify(problemBody(new Problem(code, detail), reqId))
+  this.log.info({ reqId, status: catalogue[code][0], code, reason: error.code }, 'request')
+  this.noteBrokenRequest?.(code)
+  socket.end([
+    `HTTP/1.1 ${catalogue[code][0]} ${catalogue[code][1]}`,
+    'Content-Type: application/problem+json; charset=utf-8',
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    `X-Request-Id: ${reqId}`,
+    ...Object.entries(constantHeaders).map(([name, value]) => `${name}: ${value}`),
+    'Connection: close',
+    '',
+    body
+  ].join('\r\n'))
+}
+
+const notHttp: [ProblemCode, string] = ['validation_failed', 'This is not a well-formed HTTP request.']
+const brokenRequests: Partial<Record<string, [ProblemCode, string]>> = {
+  ERR_HTTP_REQUEST_TIMEOUT: ['request_timeout', 'The request did not arrive in time.'],
+  HPE_HEADER_OVERFLOW: ['headers_too_large', 'The headers are larger than is taken here.'],
+  HPE_CHUNK_EXTENSIONS_OVERFLOW: ['payload_too_large', 'The chunk extensions are larger than is taken here.']
+}
