@@ -47,7 +47,7 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   })
 
   fastify.addHook('onSend', (request, reply, _payload, done) => {
-    if (request.isAuthenticated || request.routeOptions.config.rateLimit === false || reply.statusCode === 429) done()
+    if (request.isAuthenticated || request.routeOptions.config.rateLimit === false || request.problem?.code === 'overloaded' || reply.statusCode === 429) done()
     else countAddress(request).then(count => tell(reply, count)).then(() => done(), done)
   })
 
@@ -135,4 +135,4 @@ async function connect (fastify: FastifyInstance, url: string): Promise<Redis> {
   return redis
 }
 
-export default fp(rateLimits, { name: 'rate-limit', dependencies: ['cognito-auth'] })
+export default fp(rateLimits, { name: 'rate-limit', dependencies: ['cognito-auth', 'overload'] })
