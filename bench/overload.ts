@@ -2,7 +2,7 @@
 // under more requests than it can answer. The capacity is what 32 connections get that ask as fast as they are answered; then
 // requests come at so many times its rate, from as many connections as it takes, while somebody asks for its health.
 
-import { mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
@@ -12,7 +12,6 @@ import { UserPool } from '../test/user-pool.ts'
 import { load } from './load.ts'
 import { openLoad } from './open-loop.ts'
 import { startServer, stopServer } from './server.ts'
-import { writeFileSync } from 'node:fs'
 
 const { values: options } = parseArgs({
   options: {

@@ -1,8 +1,9 @@
 import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
+import type { Server } from 'node:http'
 import type { Socket } from 'node:net'
 import autoload from '@fastify/autoload'
-import { LogController, type FastifyInstance, type FastifyPluginAsync, type FastifyServerOptions } from 'fastify'
+import { LogController, type FastifyInstance, type FastifyHttpOptions, type FastifyPluginAsync } from 'fastify'
 import type { Config } from './config.ts'
 import { sendProblem } from './error-response.ts'
 import { catalogue, Problem, type ProblemCode } from './problems.ts'
@@ -46,7 +47,7 @@ function takeJsonAlone (fastify: FastifyInstance): void {
 Object.assign(app, { [Symbol.for('skip-override')]: true })
 
 /** What the server around the service is to be told. */
-export function serverOptions (config: Config): FastifyServerOptions {
+export function serverOptions (config: Config): FastifyHttpOptions<Server> {
   return {
     logger: { level: config.level },
     logController: new LogController({ disableRequestLogging: true }),
@@ -55,9 +56,14 @@ export function serverOptions (config: Config): FastifyServerOptions {
     routerOptions: { ignoreTrailingSlash: true },
     // A migration of a large table takes its time.
     pluginTimeout: 0,
-    // Enough for a slow client; too little for one that only means to hold a connection.
+    // Enough for a slow client; too little for one that only means to hold a connection. Node looks for those that are late
+    // at an interval, so that a time-out ends with the first look after it.
+    http: { headersTimeout: 10_000, connectionsCheckingInterval: 2_000 },
     requestTimeout: 30_000,
+    // A connection on which nothing moves, such as one whose client reads no answer.
     connectionTimeout: 60_000,
+    // More than the minute after which load balancers close one that is idle: who closes first must not be the service.
+    keepAliveTimeout: 72_000,
     // A connection that is kept open is served until it is told to close.
     return503OnClosing: false,
     frameworkErrors: (error, { method, log }, reply) => {
@@ -94,7 +100,12 @@ function answerBrokenRequest (this: FastifyInstance, error: Error & { code?: str
     '',
     body
   ].join('\r\n'))
+  // Closed at once, the answer might be lost; not at all, a client that goes on sending would keep the connection.
+  setTimeout(() => socket.destroy(), linger).unref()
 }
+
+/** How long a client may take to read why its connection is closed, in milliseconds. */
+const linger = 1_000
 
 const notHttp: [ProblemCode, string] = ['validation_failed', 'This is not a well-formed HTTP request.']
 const brokenRequests: Partial<Record<string, [ProblemCode, string]>> = {
