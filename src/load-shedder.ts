@@ -1,18 +1,22 @@
 // Under more requests than a process can answer, all wait longer and longer, until it works for clients that have given up.
 // Refusing some of them at once keeps the answers of the others quick. What tells is not the number of requests in progress,
-// which slow clients drive up at no cost to anyone, nor how late a timer is, which is also a matter of slow disks and of garbage:
-// it is a line that stays. CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
+// which slow clients drive up at no cost to anyone, nor a delay alone, which garbage to collect makes too: it is a line that
+// stays. CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
 //
-// Requests wait in two lines. In their sockets, while those before them in the same turn of the event loop are worked on: the
-// time since the turn began is what the last of them has waited at least. And for one of the database's connections.
+// Requests wait in two lines. In their sockets, for as long as a turn of the event loop works on those of the turn before. And,
+// once they are worked on, for one of the database's connections.
 
-/** Lines in which nobody waits longer are short, in milliseconds. 256 clients that ask without a pause make the first 10 to 30. */
+/** Lines in which nobody waits longer are short, in milliseconds. 256 clients that ask without a pause make turns of 10 to 30. */
 const shortTurn = 50
 const shortWait = 100
 /** Nor are lines long in which fewer stand: however slow the machine, they are in nobody's way. */
 const crowd = 64
 /** For how long a line stays, or stays away, before anything is concluded from it, in milliseconds. */
 const patience = 500
+/** How many more are taken in a turn after one that was short. */
+const step = 16
+/** What libuv reads at once. Where so many were ready, the turn goes on with what has come in the meantime: that is another. */
+const batch = 1_024
 
 /** Those who wait for a connection to the database. */
 export interface Line {
@@ -31,61 +35,73 @@ export interface LoadShedderOptions {
 export class LoadShedder {
   readonly #options: LoadShedderOptions
   #isShedding = false
-  /** The turn that is under way: when its first request came, and how many have. */
-  #turnBegan: number | undefined
-  #requests = 0
-  /** When a line was found long for the first and for the last time, in turn after turn. */
+  /** How many are taken in a turn, while load is shed. */
+  #limit = Infinity
+  #isInTurn = false
+  /** When the first request of the turn came, and how long the event loop had been idle by then. */
+  #began = 0
+  #idle = 0
+  #taken = 0
+  #refused = 0
+  /** What came after the first refusal of the turn was refused too, up to its end. */
+  #refusedFrom = 0
+  #ended = 0
+  /** When a line was found long for the first time, turn after turn, and when for the last. */
   #longSince: number | undefined
   #longUntil = 0
-  #lastTurn = 0
 
   constructor (options: LoadShedderOptions) {
     this.#options = options
   }
 
-  /** Whether the request that has just come is to be refused. To be asked once a request that waited in a socket. */
+  /** Whether the request that has just come is to be refused. To be asked once for each that waited in a socket. */
   refuses (): boolean {
-    if (this.#turnBegan === undefined) {
-      this.#turnBegan = performance.now()
-      this.#requests = 0
-      setImmediate(this.#endTurn)
+    if (!this.#isInTurn || this.#taken + this.#refused >= batch) this.#beginTurn()
+    if (!this.#isShedding || (this.#taken < this.#limit && !isLong(this.#options.databaseLine()))) {
+      this.#taken++
+      return false
     }
-    this.#requests++
-    return this.#isShedding && this.#isTooMany(this.#turnBegan)
-  }
-
-  #isTooMany (turnBegan: number): boolean {
-    const now = performance.now()
-    // A turn goes on for as long as more than libuv reads at once are ready: those behind the first ones get their share too.
-    const late = this.#requests > crowd && (now - turnBegan) % (2 * shortTurn) > shortTurn
-    if (!late && !isLong(this.#options.databaseLine())) return false
-    this.#longUntil = now
+    if (this.#refused++ === 0) this.#refusedFrom = performance.now()
     return true
   }
 
-  // In the event loop's check phase, before what else the requests have put there: commits take a disk's time, not theirs.
   readonly #endTurn = (): void => {
+    this.#isInTurn = false
+    this.#ended = performance.now()
+  }
+
+  // Looks back at the turn before: at the work for what was taken, with the commits and answers that it led to since.
+  #beginTurn (): void {
     const now = performance.now()
-    const began = this.#turnBegan ?? now
-    this.#turnBegan = undefined
-    const long = (this.#requests > crowd && now - began > shortTurn) || isLong(this.#options.databaseLine())
-    if (!long || began - this.#lastTurn > patience) this.#longSince = undefined
-    if (long) {
+    const idle = performance.nodeTiming.idleTime
+    const rest = idle - this.#idle
+    const refusing = this.#refused === 0 ? 0 : (this.#isInTurn ? now : this.#ended) - this.#refusedFrom
+    const work = now - this.#began - rest - refusing
+    const isLate = work > shortTurn && this.#taken >= crowd
+    this.#note(isLate || this.#refused > 0 || isLong(this.#options.databaseLine()), rest > patience, now)
+    if (isLate) this.#limit = Math.max(crowd, Math.floor(this.#taken * shortTurn / work))
+    else this.#limit = this.#isShedding ? this.#limit + step : Infinity
+    if (!this.#isInTurn) setImmediate(this.#endTurn)
+    this.#isInTurn = true
+    this.#began = now
+    this.#idle = idle
+    this.#taken = 0
+    this.#refused = 0
+  }
+
+  #note (isLong: boolean, hasRested: boolean, now: number): void {
+    if (!isLong || hasRested) this.#longSince = undefined
+    if (isLong) {
       this.#longSince ??= now
       this.#longUntil = now
     }
-    this.#lastTurn = now
-    if (this.#isShedding) this.#shed(now - this.#longUntil <= patience)
-    else this.#shed(this.#longSince !== undefined && now - this.#longSince >= patience)
-  }
-
-  #shed (isShedding: boolean): void {
-    if (this.#isShedding === isShedding) return
+    const isShedding = this.#isShedding ? now - this.#longUntil <= patience : this.#longSince !== undefined && now - this.#longSince >= patience
+    if (isShedding === this.#isShedding) return
     this.#isShedding = isShedding
     this.#options.onChange(isShedding)
   }
 }
 
 function isLong (line: Line | undefined): boolean {
-  return line !== undefined && line.waiting > crowd && line.wait > shortWait
+  return line !== undefined && line.waiting >= crowd && line.wait > shortWait
 }

@@ -71,7 +71,7 @@ t.test('turns that are too long again and again are, and then who came last in o
   await overload(shedding)
   const refused = await turn(shedding, 200, 1)
   t.notOk(refused.slice(0, 64).includes(true), 'a few are always taken')
-  t.ok(refused.includes(true))
+  t.equal(refused[64], true)
 })
 
 t.test('in a turn that does not end, requests are taken again after a while', async t => {
@@ -97,7 +97,7 @@ t.test('a long line for the database is an overload where it stays', async t => 
   shedding.database.line = { waiting: 65, wait: 101 }
   await turn(shedding, 1, 0)
   shedding.database.line = { waiting: 65, wait: 99 }
-  for (const line of [{ waiting: 65, wait: 100 }, { waiting: 64, wait: 5_000 }, undefined]) {
+  for (const line of [{ waiting: 65, wait: 100 }, { waiting: 63, wait: 5_000 }, undefined]) {
     shedding.database.line = line
     for (const end = performance.now() + 600; performance.now() < end;) await turn(shedding, 1, 0)
   }
