@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
-import { connect, createServer, type AddressInfo } from 'node:net'
+import { connect } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { freePort } from '../embedded-postgres.ts'
@@ -141,17 +141,18 @@ t.test('replicas share limits through Redis, and go on without it', { skip: hasR
   while (!log.some(line => line.includes('Redis cannot be reached'))) await wait(20)
 })
 
-t.test('a Redis that hangs is not waited for by each request', async t => {
-  const silent = createServer(socket => { socket.on('error', () => {}) }).listen(0, '127.0.0.1')
-  t.teardown(() => silent.close())
-  await once(silent, 'listening')
-  const { port }: AddressInfo = Object(silent.address())
-  const { app, pool, log } = await startApp(t, { RATE_LIMIT_MAX: '1000', REDIS_URL: `redis://127.0.0.1:${port}` })
+t.test('a Redis that hangs is not waited for by each request', { skip: hasRedis ? false : 'needs Redis: apt-get install redis-server' }, async t => {
+  const port = await freePort()
+  const redis = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', t.testdir()], { stdio: 'ignore' })
+  t.teardown(() => redis.kill('SIGKILL'))
+  await answering(port)
+  const { app, pool } = await startApp(t, { RATE_LIMIT_MAX: '1000', REDIS_URL: `redis://127.0.0.1:${port}` })
   const alice = person(app, pool, 'alice')
+  t.match((await alice.request('GET', '/me')).headers.ratelimit, 'r=999;')
+  redis.kill('SIGSTOP')
   const begun = performance.now()
-  for (let n = 0; n < 100; n++) t.equal((await alice.request('GET', '/me')).statusCode, 200)
-  t.ok(performance.now() - begun < 25_000, 'half a second each would be 50')
-  t.equal(log.filter(line => line.includes('Redis cannot')).length <= 1, true)
+  for (let n = 0; n < 60; n++) t.equal((await alice.request('GET', '/me')).statusCode, 200)
+  t.ok(performance.now() - begun < 25_000, 'half a second each would be 30')
 })
 
 t.test('those who come in between do not make the limit of an address forgotten', async t => {
