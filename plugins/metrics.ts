@@ -18,7 +18,8 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   const instruments = buildInstruments({
     keys: () => fastify.keyStore.statistics(),
     tokens: () => fastify.tokenStatistics(),
-    database: () => databaseStatistics(fastify.db)
+    database: () => databaseStatistics(fastify.db),
+    connections: () => fastify.connectionStatistics()
   })
 
   fastify.addHook('onResponse', (request, reply, done) => {
@@ -41,4 +42,4 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   })
 }
 
-export default fp(metrics, { name: 'metrics', dependencies: ['cognito-auth', 'database', 'problems'] })
+export default fp(metrics, { name: 'metrics', dependencies: ['cognito-auth', 'connections', 'database', 'problems'] })

@@ -25,6 +25,9 @@ interface Count {
   reset: number
 }
 
+/** Whom a request counts for. */
+type Stage = 'address' | 'user'
+
 type Counter = (request: FastifyRequest, options?: { increment: boolean }) => Promise<Count>
 
 /**
@@ -37,7 +40,7 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
     fastify.decorate('limitUser', async () => {})
     return
   }
-  const limits = { max, timeWindow: window * 1000 }
+  const limits = { max, timeWindow: window * 1000, cache: 50_000 }
   const userKey = ({ user }: FastifyRequest) => `${user.issuer} ${user.subject}`
   const { countAddress, countUser } = await counters(fastify, redisUrl, limits, userKey)
 
@@ -47,30 +50,30 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   })
 
   fastify.addHook('onSend', (request, reply, _payload, done) => {
-    if (request.isAuthenticated || request.routeOptions.config.rateLimit === false || reply.statusCode === 429) done()
-    else countAddress(request).then(count => tell(reply, count)).then(() => done(), done)
+    if (request.isAuthenticated || request.routeOptions.config.rateLimit === false || request.problem?.code === 'overloaded' || reply.statusCode === 429) done()
+    else countAddress(request).then(count => tell(reply, 'address', count)).then(() => done(), done)
   })
 
   async function limitAddress (request: FastifyRequest, reply: FastifyReply): Promise<void> {
     const count = await countAddress(request, { increment: false })
-    if (count.remaining === 0) refuse(reply, count)
+    if (count.remaining === 0) refuse(reply, 'address', count)
   }
 
   fastify.decorate('limitUser', async (request, reply) => {
     const count = await countUser(request)
-    if (count.exceeded) refuse(reply, count)
-    tell(reply, count)
+    if (count.exceeded) refuse(reply, 'user', count)
+    tell(reply, 'user', count)
   })
 
-  function refuse (reply: FastifyReply, count: Count): never {
-    tell(reply, count)
+  function refuse (reply: FastifyReply, stage: Stage, count: Count): never {
+    tell(reply, stage, count)
     throw new Problem('rate_limited', `No more than ${max} requests in ${window} s are taken here.`, { headers: { 'retry-after': `${Math.max(1, count.reset)}` } })
   }
 
-  // https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/
-  const policy = `"default";q=${max};w=${window}`
-  function tell (reply: FastifyReply, { remaining, reset }: Count): void {
-    reply.header('ratelimit-policy', policy).header('ratelimit', `"default";r=${remaining};t=${reset === 0 ? window : reset}`)
+  // https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/: a policy by its name, and what is left of that one.
+  const policies = { address: `"address";q=${max};w=${window}`, user: `"user";q=${max};w=${window}` }
+  function tell (reply: FastifyReply, stage: Stage, { remaining, reset }: Count): void {
+    reply.header('ratelimit-policy', policies[stage]).header('ratelimit', `"${stage}";r=${remaining};t=${reset === 0 ? window : reset}`)
   }
 }
 
@@ -79,7 +82,13 @@ function isForUsers ({ is404, routeOptions: { schema } }: FastifyRequest): boole
   return !is404 && schema !== undefined && schema.hide !== true && schema.security === undefined
 }
 
-interface Limits { max: number, timeWindow: number }
+interface Limits {
+  max: number
+  /** Milliseconds. */
+  timeWindow: number
+  /** How many addresses, and users, are counted at the same time. */
+  cache: number
+}
 
 async function counters (fastify: FastifyInstance, redisUrl: string | undefined, limits: Limits, userKey: (request: FastifyRequest) => string) {
   const local = await countersIn(fastify, undefined, limits, userKey)
@@ -94,7 +103,7 @@ async function counters (fastify: FastifyInstance, redisUrl: string | undefined,
 async function countersIn (fastify: FastifyInstance, redis: Redis | undefined, limits: Limits, userKey: (request: FastifyRequest) => string) {
   let result: { countAddress: Counter, countUser: Counter } | undefined
   await fastify.register(async scope => {
-    await scope.register(rateLimit, { global: false, cache: 50_000, ...(redis && { redis, nameSpace: 'articles-rate-limit-' }) })
+    await scope.register(rateLimit, { global: false, ...(redis && { redis, nameSpace: 'articles-rate-limit-' }) })
     result = {
       countAddress: asCounter(scope.createRateLimit(limits)),
       countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: userKey }))
@@ -111,12 +120,18 @@ function asCounter (check: ReturnType<FastifyInstance['createRateLimit']>): Coun
   }
 }
 
+/** For how long Redis is not asked again when it did not answer, in milliseconds: a Redis that hangs is not to be waited for by each request. */
+const respite = 1_000
+
 /** Limits that hold for this process alone are better than none, while Redis is away. */
 function orElse (shared: Counter, local: Counter): Counter {
+  let awayUntil = 0
   return async (request, options) => {
+    if (performance.now() < awayUntil) return local(request, options)
     try {
       return await shared(request, options)
     } catch {
+      awayUntil = performance.now() + respite
       return local(request, options)
     }
   }
@@ -137,4 +152,4 @@ async function connect (fastify: FastifyInstance, url: string): Promise<Redis> {
   return redis
 }
 
-export default fp(rateLimits, { name: 'rate-limit', dependencies: ['cognito-auth'] })
+export default fp(rateLimits, { name: 'rate-limit', dependencies: ['cognito-auth', 'overload'] })

@@ -10,7 +10,8 @@ const requestLog: FastifyPluginAsync = async fastify => {
     const ms = Math.round(reply.elapsedTime * 10) / 10
     const reason = problem?.cause instanceof TokenRefusal ? problem.cause.reason : undefined
     const parent = traceparent === undefined ? undefined : readTraceParent(traceparent)
-    request.log.info({
+    // What is shed is counted and summed up: a line each would cost more than the refusal.
+    request.log[problem?.code === 'overloaded' ? 'debug' : 'info']({
       method,
       route: routeOptions.url,
       status: reply.statusCode,

@@ -57,11 +57,19 @@ export function serverOptions (config: Config, log?: DestinationStream): Fastify
     routerOptions: { ignoreTrailingSlash: true },
     // A migration of a large table takes its time.
     pluginTimeout: 0,
-    // Enough for a slow client; too little for one that only means to hold a connection.
+    // Enough for a slow client; too little for one that only means to hold a connection. Node looks for those that are late
+    // at an interval, so that a time-out ends with the first look after it.
+    http: {
+      headersTimeout: 10_000,
+      connectionsCheckingInterval: 2_000,
+      // Without Host, Node would answer with no problem, and then not answer what came behind.
+      requireHostHeader: false
+    },
     requestTimeout: 30_000,
+    // A connection on which nothing moves, such as one whose client reads no answer.
     connectionTimeout: 60_000,
-    // Without Host, Node would answer with no problem, and then not answer what came behind.
-    http: { requireHostHeader: false },
+    // More than the minute after which load balancers close one that is idle: who closes first must not be the service.
+    keepAliveTimeout: 72_000,
     // A connection that is kept open is served until it is told to close.
     return503OnClosing: false,
     frameworkErrors: (error, { method, log }, reply) => {

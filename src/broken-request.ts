@@ -54,7 +54,12 @@ export function answerBrokenRequest (this: FastifyInstance, error: Error & { cod
     '',
     body
   ].join('\r\n'))
+  // Closed at once, the answer might be lost; not at all, a client that goes on sending would keep the connection.
+  setTimeout(() => socket.destroy(), linger).unref()
 }
+
+/** How long a client may take to read why its connection is closed, in milliseconds. */
+const linger = 1_000
 
 const notHttp: [ProblemCode, string] = ['validation_failed', 'This is not a well-formed HTTP request.']
 const brokenRequests: Partial<Record<string, [ProblemCode, string]>> = {

@@ -1,13 +1,15 @@
 import { Kysely } from 'kysely'
-import type { Pool } from 'pg'
 import { queryLog, type ObserveQuery } from './observe.ts'
-import { isPostgresConflict, isPostgresSerializationFailure, isPostgresUnavailable, postgresDialect } from './postgres.ts'
+import { type Connections, isPostgresConflict, isPostgresSerializationFailure, isPostgresUnavailable, postgresDialect } from './postgres.ts'
 import { isSqliteConflict, isSqliteUnavailable, sqliteDialect, sqliteDriver } from './sqlite.ts'
-import { provideStatistics } from './statistics.ts'
+import { provideStatistics, type PoolStatistics } from './statistics.ts'
 import type { Database, Tables } from './tables.ts'
 
 const changeMarks = new WeakMap<Database, { now: () => number, ofTurn: () => number }>()
 const postgresUrls = new WeakMap<Database, string>()
+
+/** A pool before its first query. */
+const unused: PoolStatistics = { size: 0, open: 0, idle: 0, waiting: 0, wait: 0 }
 
 interface OpenOptions {
   mustExist?: boolean
@@ -22,10 +24,10 @@ interface OpenOptions {
 export function openDatabase (url: string, { mustExist = false, onQuery }: OpenOptions = {}): Database {
   const observed = onQuery && { log: queryLog(onQuery) }
   if (!url.startsWith('sqlite:')) {
-    let pool: Pool | undefined
+    let pool: Connections | undefined
     const db = new Kysely<Tables>({ dialect: postgresDialect(url, { onPool: made => { pool = made } }), ...observed })
     postgresUrls.set(db, url)
-    provideStatistics(db, () => ({ pool: { size: pool?.options.max ?? 0, open: pool?.totalCount ?? 0, idle: pool?.idleCount ?? 0, waiting: pool?.waitingCount ?? 0 } }))
+    provideStatistics(db, () => ({ pool: pool?.statistics ?? unused }))
     return db
   }
   const driver = sqliteDriver(url.slice('sqlite:'.length), mustExist)

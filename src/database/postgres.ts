@@ -1,10 +1,11 @@
 import type { Pool, PoolClient } from 'pg'
 import { PostgresDialect, type Dialect, type PostgresCursor, type PostgresPool, type PostgresPoolClient, type PostgresQueryResult } from 'kysely'
 import { readPostgresUrl } from './postgres-url.ts'
+import type { PoolStatistics } from './statistics.ts'
 
 interface PostgresOptions {
   patient?: boolean
-  onPool?: (pool: Pool) => void
+  onPool?: (pool: Connections) => void
 }
 
 /**
@@ -39,9 +40,10 @@ export function postgresDialect (url: string, { patient = false, onPool }: Postg
       // A connection that breaks while nothing is asked of it, in the pool or within a transaction, fails the next query, or
       // is replaced before; without listeners it would end the process.
       pool.on('error', () => {})
-      onPool?.(pool)
       pool.on('connect', client => { client.on('error', () => {}) })
-      return new Connections(pool)
+      const connections = new Connections(pool)
+      onPool?.(connections)
+      return connections
     }
   })
 }
@@ -50,8 +52,10 @@ export function postgresDialect (url: string, { patient = false, onPool }: Postg
  * A pool that takes no connection back on which the server went silent, or turned out to be a standby: the driver would hand
  * it to the next query, and they would fail one after the other, for as long as the connection lives.
  */
-class Connections implements PostgresPool {
+export class Connections implements PostgresPool {
   readonly #pool: Pool
+  /** When the first of those that wait for a connection came, or, before it, the last that was given one. */
+  #waitingSince = 0
 
   constructor (pool: Pool) {
     this.#pool = pool
@@ -62,7 +66,19 @@ class Connections implements PostgresPool {
   }
 
   async connect (): Promise<Connection> {
-    return new Connection(await this.#pool.connect())
+    const came = performance.now()
+    if (this.#pool.waitingCount === 0) this.#waitingSince = came
+    try {
+      return new Connection(await this.#pool.connect())
+    } finally {
+      // Who waits is served in turn, so all others came later.
+      if (came > this.#waitingSince) this.#waitingSince = came
+    }
+  }
+
+  get statistics (): PoolStatistics {
+    const { totalCount: open, idleCount: idle, waitingCount: waiting, options: { max: size } } = this.#pool
+    return { size, open, idle, waiting, wait: waiting === 0 ? 0 : performance.now() - this.#waitingSince }
   }
 
   end (): Promise<void> {

@@ -2,9 +2,19 @@ import type { Database } from './tables.ts'
 
 /** How it stands with a database; what it does not have is undefined. */
 export interface DatabaseStatistics {
-  pool?: { size: number, open: number, idle: number, waiting: number }
+  pool?: PoolStatistics
   /** Commits of writes that arrived together, and those writes. */
   grouped?: { commits: number, writes: number }
+}
+
+export interface PoolStatistics {
+  size: number
+  open: number
+  idle: number
+  /** Queries that wait for a connection. */
+  waiting: number
+  /** For how long the first of them has waited at most, in milliseconds. */
+  wait: number
 }
 
 const sources = new WeakMap<Database, () => DatabaseStatistics>()

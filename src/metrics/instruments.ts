@@ -11,6 +11,7 @@ export interface Sources {
   keys (): KeySetStatistics[]
   tokens (): { hits: number, misses: number, size: number }
   database (): DatabaseStatistics
+  connections (): Promise<{ open: number, dropped: number }>
 }
 
 /** What is told of as it happens. */
@@ -34,6 +35,7 @@ export function buildInstruments (sources: Sources): Instruments {
   collectKeys(register, sources)
   collectTokens(register, sources)
   collectDatabase(register, sources)
+  collectConnections(register, sources)
 
   const requests = new Histogram({
     name: 'http_request_duration_seconds',
@@ -132,19 +134,25 @@ function collectDatabase (register: Registry, { database }: Sources): void {
   }
 }
 
-function measure (register: Registry, name: string, help: string, read: () => number): void {
-  register.registerMetric(new Gauge({ name, help, registers: [], collect () { this.set(read()) } }))
+function collectConnections (register: Registry, { connections }: Sources): void {
+  measure(register, 'http_connections', 'Connections of clients that are open', async () => (await connections()).open)
+  count(register, 'http_connections_dropped_total', 'Connections closed unread, since as many were open as may be', async () => (await connections()).dropped)
+}
+
+function measure (register: Registry, name: string, help: string, read: () => number | Promise<number>): void {
+  register.registerMetric(new Gauge({ name, help, registers: [], async collect () { this.set(await read()) } }))
 }
 
 /** A counter that somebody else counts. */
-function count (register: Registry, name: string, help: string, read: () => number): void {
+function count (register: Registry, name: string, help: string, read: () => number | Promise<number>): void {
   register.registerMetric(new Counter({
     name,
     help,
     registers: [],
-    collect () {
+    async collect () {
+      const value = await read()
       this.reset()
-      this.inc(read())
+      this.inc(value)
     }
   }))
 }

@@ -16,12 +16,12 @@ t.test('a user may send so many requests a window, whatever the token and the ad
   for (let n = 1; n <= 5; n++) {
     const response = await (n % 2 ? one : two).request('GET', '/me', { remoteAddress: `127.0.0.${n}` })
     t.equal(response.statusCode, 200)
-    t.equal(response.headers['ratelimit-policy'], '"default";q=5;w=60')
-    t.match(response.headers.ratelimit, new RegExp(`^"default";r=${5 - n};t=\\d+$`))
+    t.equal(response.headers['ratelimit-policy'], '"user";q=5;w=60')
+    t.match(response.headers.ratelimit, new RegExp(`^"user";r=${5 - n};t=\\d+$`))
   }
   const refused = await one.request('GET', '/articles')
   t.strictSame(codes(refused), [429, 'rate_limited'])
-  t.match(refused.headers, { 'retry-after': /^([1-9]|[1-5]\d|60)$/, ratelimit: /^"default";r=0;t=\d+$/ })
+  t.match(refused.headers, { 'retry-after': /^([1-9]|[1-5]\d|60)$/, ratelimit: /^"user";r=0;t=\d+$/ })
   t.equal((await person(app, pool, 'bob').request('GET', '/me')).statusCode, 200, 'others are not limited with them')
 })
 
@@ -31,7 +31,7 @@ t.test('bad tokens and unknown addresses count for the network address', async t
   for (const [n, attempt] of attempts.entries()) {
     const response = await app.inject(attempt)
     t.ok([401, 404, 405].includes(response.statusCode))
-    t.match(response.headers.ratelimit, new RegExp(`r=${4 - n};`))
+    t.match(response.headers.ratelimit, new RegExp(`^"address";r=${4 - n};t=\\d+$`))
   }
   for (const attempt of attempts) t.strictSame(codes(await app.inject(attempt)), [429, 'rate_limited'])
   t.equal((await app.inject({ ...attempts[0], remoteAddress: '127.0.0.2' })).statusCode, 401, 'another address is not limited')
@@ -139,6 +139,37 @@ t.test('replicas share limits through Redis, and go on without it', { skip: hasR
     t.equal((await person.request('GET', '/me')).statusCode, 429)
   }
   while (!log.some(line => line.includes('Redis cannot be reached'))) await wait(20)
+})
+
+t.test('a Redis that hangs is not waited for by each request', { skip: hasRedis ? false : 'needs Redis: apt-get install redis-server' }, async t => {
+  const port = await freePort()
+  const redis = spawn('redis-server', ['--port', `${port}`, '--bind', '127.0.0.1', '--save', '', '--dir', t.testdir()], { stdio: 'ignore' })
+  t.teardown(() => redis.kill('SIGKILL'))
+  await answering(port)
+  const { app, pool } = await startApp(t, { RATE_LIMIT_MAX: '1000', REDIS_URL: `redis://127.0.0.1:${port}` })
+  const alice = person(app, pool, 'alice')
+  t.match((await alice.request('GET', '/me')).headers.ratelimit, 'r=999;')
+  redis.kill('SIGSTOP')
+  const begun = performance.now()
+  for (let n = 0; n < 60; n++) t.equal((await alice.request('GET', '/me')).statusCode, 200)
+  t.ok(performance.now() - begun < 25_000, 'half a second each would be 30')
+})
+
+t.test('those who come in between do not make the limit of an address forgotten', async t => {
+  const { app } = await startApp(t, { RATE_LIMIT_MAX: '1' })
+  const from = async (remoteAddress: string) => (await app.inject({ url: '/articles', remoteAddress })).statusCode
+  t.equal(await from('192.0.2.1'), 401)
+  for (let n = 0; n < 5_000; n++) await from(`10.0.${n >> 8}.${n & 255}`)
+  t.equal(await from('192.0.2.1'), 429)
+})
+
+t.test('what a trusted proxy says of the client may be anything', async t => {
+  const { app } = await startApp(t, { ...limit, TRUST_PROXY: '127.0.0.1' })
+  for (const said of ['fe80::1%eth0', '192.0.2.1:443', '[2001:db8::1]:443', 'unknown', '_hidden', ',', 'x'.repeat(5_000)]) {
+    const headers = { 'x-forwarded-for': said }
+    for (let n = 0; n < 5; n++) t.equal((await app.inject({ url: '/articles', headers })).statusCode, 401, said)
+    t.equal((await app.inject({ url: '/articles', headers })).statusCode, 429, said)
+  }
 })
 
 t.test('a service starts while Redis is away', async t => {

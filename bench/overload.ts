@@ -1,0 +1,104 @@
+// npm run bench:overload -- [--seconds 5] [--times 0.8,3] [--connections 1000] [--only NAME] [--database postgres]: the service
+// under more requests than it can answer. The capacity is what 32 connections get that ask as fast as they are answered; then
+// requests come at so many times its rate, from as many connections as it takes, while somebody asks for its health.
+
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { setTimeout as wait } from 'node:timers/promises'
+import { parseArgs } from 'node:util'
+import { startPostgres } from '../test/embedded-postgres.ts'
+import { UserPool } from '../test/user-pool.ts'
+import { load } from './load.ts'
+import { openLoad } from './open-loop.ts'
+import { startServer, stopServer } from './server.ts'
+
+const { values: options } = parseArgs({
+  options: {
+    seconds: { type: 'string', default: '5' },
+    times: { type: 'string', default: '0.8,3' },
+    connections: { type: 'string', default: '1000' },
+    only: { type: 'string', default: '' },
+    database: { type: 'string', default: 'sqlite' }
+  }
+})
+const seconds = Number(options.seconds)
+const folder = mkdtempSync(join(tmpdir(), 'overload-'))
+const pool = await UserPool.start()
+const postgres = options.database === 'postgres' ? await startPostgres() : undefined
+const server = await startServer('this service', 'src/server.ts', folder, {
+  AWS_USER_POOLS_ID: pool.id,
+  AWS_APP_CLIENT_ID: pool.clientId,
+  AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: pool.endpoint,
+  COGNITO_ALLOW_HTTP: 'true',
+  USER_PROVISIONING: 'auto',
+  RATE_LIMIT_MAX: '1000000000',
+  DATABASE_URL: postgres ? `${postgres.url}/postgres` : `sqlite:${folder}/articles.db`
+})
+const { port } = server
+try {
+  const one = [pool.idToken()]
+  await fill(one[0] ?? '')
+  await measure('list of 50', one, 'GET')
+  await measure('durable create', one, 'POST')
+  // More than are remembered: in rotation, each has to be verified.
+  if ('each token new'.includes(options.only)) await measure('each token new', Array.from({ length: 11_000 }, () => pool.idToken()), 'GET')
+} finally {
+  await stopServer(server)
+  await postgres?.remove()
+  await pool.close()
+  rmSync(folder, { recursive: true })
+}
+process.exit()
+
+async function fill (token: string): Promise<void> {
+  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
+  for (let n = 1; n <= 50; n++) await fetch(`http://127.0.0.1:${port}/articles`, { method: 'POST', headers, body: JSON.stringify({ name: `Article number ${n}` }) })
+}
+
+async function measure (title: string, tokens: string[], method: 'GET' | 'POST'): Promise<void> {
+  if (!title.includes(options.only)) return
+  const path = join(folder, 'tokens')
+  writeFileSync(path, tokens.join('\n'))
+  await load({ port, seconds: 2, tokens: path, method })
+  const closed = await load({ port, seconds, tokens: path, method, from: Math.floor(tokens.length / 3) })
+  console.log(`\n${title}: capacity ${closed.rate.toFixed(0)}/s, p99 ${closed.p99.toFixed(1)} ms (${closed.refused} refused)`)
+
+  const requests = tokens.map(token => request(token, method))
+  let from = Math.floor(tokens.length * 0.6)
+  for (const times of options.times.split(',').map(Number)) {
+    const probing = new AbortController()
+    const health = probe(probing.signal)
+    const report = await openLoad({ port, rate: closed.rate * times, seconds, connections: Number(options.connections), requests, from })
+    from += report.due
+    probing.abort()
+    const { p99, failed } = await health
+    const { 503: shed = 0, ...others } = report.statuses
+    const good = (others[200] ?? 0) + (others[201] ?? 0)
+    console.log(`  ${times}× ${(good / seconds).toFixed(0).padStart(6)}/s accepted  p50 ${report.p50.toFixed(1)} ms  p99 ${report.p99.toFixed(1)} ms  max ${report.max.toFixed(0)} ms (p99 since sent ${report.sentP99.toFixed(1)} ms)` +
+      `  shed ${(shed / seconds).toFixed(0)}/s  p99 ${report.shedP99.toFixed(1)} ms  health p99 ${p99.toFixed(1)} ms, ${failed} failed  ${report.connections} connections, ${report.due - good - shed} without an answer ${JSON.stringify(others)}`)
+    await wait(1_500)
+  }
+}
+
+function request (token: string, method: 'GET' | 'POST'): string {
+  const body = method === 'POST' ? '{"name":"On bread"}' : ''
+  const head = [`${method} /articles HTTP/1.1`, 'Host: articles', `Authorization: Bearer ${token}`]
+  if (body !== '') head.push('Content-Type: application/json', `Content-Length: ${body.length}`)
+  return `${head.join('\r\n')}\r\n\r\n${body}`
+}
+
+/** Asks for the health of the service 50 times a second. */
+async function probe (signal: AbortSignal): Promise<{ p99: number, failed: number }> {
+  const times: number[] = []
+  let failed = 0
+  while (!signal.aborted) {
+    const begun = performance.now()
+    const ok = await fetch(`http://127.0.0.1:${port}/health/ready`).then(response => response.ok, () => false)
+    if (!ok) failed++
+    times.push(performance.now() - begun)
+    await wait(20)
+  }
+  times.sort((a, b) => a - b)
+  return { p99: times[Math.floor(times.length * 0.99)] ?? NaN, failed }
+}

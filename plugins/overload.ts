@@ -1,0 +1,44 @@
+import { Socket } from 'node:net'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { databaseStatistics } from '../src/database/statistics.ts'
+import { LoadShedder } from '../src/load-shedder.ts'
+import { Problem } from '../src/problems.ts'
+import { problemBody } from '../src/responses.ts'
+
+const overloaded = new Problem('overloaded', 'There is more to do here than can be done; try again.', { headers: { 'retry-after': '1' } })
+
+/**
+ * Refuses what is too much before anything is done for it, so that the rest is answered in time. Health is asked for by those
+ * who decide whether to send more, and is always answered.
+ */
+const overload: FastifyPluginAsync = async fastify => {
+  let refused = 0
+  const shedder = new LoadShedder({
+    databaseLine: () => databaseStatistics(fastify.db).pool,
+    onChange: isShedding => {
+      if (isShedding) fastify.log.warn('shedding load')
+      else fastify.log.info({ refused }, 'no longer shedding load')
+      refused = 0
+    }
+  })
+  // Written down once: a refusal is to cost as little as can be.
+  const [before, after] = JSON.stringify(problemBody(overloaded, '\n')).split('\\n')
+
+  fastify.addHook('onRequest', (request, reply, done) => {
+    // Injected requests have not waited in a socket.
+    if (request.routeOptions.config.rateLimit === false || !(request.raw.socket instanceof Socket) || !shedder.refuses()) {
+      done()
+      return
+    }
+    refused++
+    request.problem = overloaded
+    reply
+      .code(overloaded.statusCode)
+      .headers(overloaded.headers)
+      .type('application/problem+json; charset=utf-8')
+      .send(`${before}${request.id}${after}`)
+  })
+}
+
+export default fp(overload, { name: 'overload', dependencies: ['database'] })

@@ -1,0 +1,111 @@
+import { setImmediate as turnEnds, setTimeout as wait } from 'node:timers/promises'
+import t, { type Test } from 'tap'
+import { type Line, LoadShedder } from '../src/load-shedder.ts'
+
+interface Shedding {
+  shedder: LoadShedder
+  /** What the shedder said of itself, in turn. */
+  changes: boolean[]
+  /** What it sees of the database. */
+  database: { line: Line | undefined }
+}
+
+function start (): Shedding {
+  const changes: boolean[] = []
+  const database: { line: Line | undefined } = { line: undefined }
+  return { shedder: new LoadShedder({ databaseLine: () => database.line, onChange: change => { changes.push(change) } }), changes, database }
+}
+
+function work (ms: number): void {
+  const end = performance.now() + ms
+  while (performance.now() < end);
+}
+
+/** A turn of the event loop in which so many requests come, each with so much to do; which of them were refused. */
+async function turn ({ shedder }: Shedding, requests: number, ms: number): Promise<boolean[]> {
+  const refused = Array.from({ length: requests }, () => {
+    const isRefused = shedder.refuses()
+    if (!isRefused) work(ms)
+    return isRefused
+  })
+  await turnEnds()
+  return refused
+}
+
+/** Turns that are too long, until the shedder sheds. */
+async function overload (shedding: Shedding): Promise<void> {
+  while (shedding.changes.at(-1) !== true) await turn(shedding, 80, 1)
+}
+
+function neverSheds (t: Test, { changes }: Shedding): void {
+  t.strictSame(changes, [])
+}
+
+t.test('a burst, and a pause, are no overload', async t => {
+  const shedding = start()
+  for (let n = 0; n < 4; n++) {
+    t.notOk((await turn(shedding, 100, 3)).includes(true))
+    await wait(200)
+    await turn(shedding, 10, 0)
+  }
+  neverSheds(t, shedding)
+})
+
+t.test('nor are bursts far apart', async t => {
+  const shedding = start()
+  for (let n = 0; n < 3; n++) {
+    await turn(shedding, 100, 1)
+    await wait(600)
+  }
+  neverSheds(t, shedding)
+})
+
+t.test('nor are few requests that take long', async t => {
+  const shedding = start()
+  for (let n = 0; n < 8; n++) await turn(shedding, 20, 5)
+  neverSheds(t, shedding)
+})
+
+t.test('turns that are too long again and again are, and then who came last in one is refused', async t => {
+  const shedding = start()
+  await overload(shedding)
+  const refused = await turn(shedding, 200, 1)
+  t.notOk(refused.slice(0, 64).includes(true), 'a few are always taken')
+  t.equal(refused[64], true)
+})
+
+t.test('in a turn that does not end, requests are taken again after a while', async t => {
+  const shedding = start()
+  await overload(shedding)
+  const refused: boolean[] = []
+  for (let n = 0; n < 64; n++) refused.push(shedding.shedder.refuses())
+  while (!refused.includes(true)) refused.push(shedding.shedder.refuses())
+  while (refused.at(-1) === true) refused.push(shedding.shedder.refuses())
+  t.equal(refused.at(-1), false)
+})
+
+t.test('shedding ends when there has been no line for a while', async t => {
+  const shedding = start()
+  await overload(shedding)
+  while (shedding.changes.at(-1) === true) await turn(shedding, 10, 0)
+  t.strictSame(shedding.changes, [true, false])
+  t.notOk((await turn(shedding, 100, 1)).includes(true))
+})
+
+t.test('a long line for the database is an overload where it stays', async t => {
+  const shedding = start()
+  shedding.database.line = { waiting: 65, wait: 101 }
+  await turn(shedding, 1, 0)
+  shedding.database.line = { waiting: 65, wait: 99 }
+  for (const line of [{ waiting: 65, wait: 100 }, { waiting: 63, wait: 5_000 }, undefined]) {
+    shedding.database.line = line
+    for (const end = performance.now() + 600; performance.now() < end;) await turn(shedding, 1, 0)
+  }
+  neverSheds(t, shedding)
+
+  shedding.database.line = { waiting: 65, wait: 101 }
+  while (shedding.changes.length === 0) await turn(shedding, 1, 0)
+  t.strictSame(await turn(shedding, 1, 0), [true], 'whoever comes, since all wait there')
+  shedding.database.line = { waiting: 65, wait: 99 }
+  t.strictSame(await turn(shedding, 1, 0), [false])
+})
