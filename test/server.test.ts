@@ -4,22 +4,10 @@ import { connect, createServer, type Socket } from 'node:net'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { bearer, environment, startPool } from './helper.ts'
-import { run, until, type RunningProcess } from './service-process.ts'
+import { run, startService, until, type RunningProcess } from './service-process.ts'
 
 // Most of the time is spent waiting for grace to pass.
 t.jobs = 4
-
-interface RunningService extends RunningProcess {
-  url: string
-}
-
-/** The service as a process of its own, listening. */
-async function startService (t: Test, variables: Record<string, string>, nodeArgs: string[] = []): Promise<RunningService> {
-  const service = run(t, 'src/server.ts', { PORT: '0', ...variables }, { nodeArgs })
-  const address = () => /Server listening at (http:[^"]+)/.exec(service.output.stdout)?.[1]
-  await until(() => address() !== undefined || service.child.exitCode !== null)
-  return { ...service, url: address() ?? '' }
-}
 
 /** A connection on which a request is written by hand. */
 async function connectTo (t: Test, url: string): Promise<{ socket: Socket, received: () => string }> {

@@ -29,6 +29,18 @@ export function run (t: Test, file: string, variables: Record<string, string>, {
   return { child, output, exited }
 }
 
+export interface RunningService extends RunningProcess {
+  url: string
+}
+
+/** The service as a process of its own, listening. */
+export async function startService (t: Test, variables: Record<string, string>, nodeArgs: string[] = []): Promise<RunningService> {
+  const service = run(t, 'src/server.ts', { PORT: '0', ...variables }, { nodeArgs })
+  const address = () => /Server listening at (http:[^"]+)/.exec(service.output.stdout)?.[1]
+  await until(() => address() !== undefined || service.child.exitCode !== null)
+  return { ...service, url: address() ?? '' }
+}
+
 /** Waits until a condition holds, at most a minute. */
 export async function until (condition: () => boolean | Promise<boolean>): Promise<void> {
   const deadline = performance.now() + 60_000

@@ -6,6 +6,7 @@ import { provideStatistics, type PoolStatistics } from './statistics.ts'
 import type { Database, Tables } from './tables.ts'
 
 const changeMarks = new WeakMap<Database, { now: () => number, ofTurn: () => number }>()
+const fileReplacers = new WeakMap<Database, (prepare: () => Promise<unknown>) => Promise<boolean>>()
 const postgresUrls = new WeakMap<Database, string>()
 
 /** A pool before its first query. */
@@ -32,7 +33,8 @@ export function openDatabase (url: string, { mustExist = false, onQuery }: OpenO
   }
   const driver = sqliteDriver(url.slice('sqlite:'.length), mustExist)
   const db = new Kysely<Tables>({ dialect: sqliteDialect(driver), ...observed })
-  changeMarks.set(db, { now: () => driver.changeMark(), ofTurn: () => driver.changeMarkOfTurn() })
+  changeMarks.set(db, { now: () => driver.file.changeMark(), ofTurn: () => driver.file.changeMarkOfTurn() })
+  fileReplacers.set(db, prepare => driver.replaceFile(prepare))
   provideStatistics(db, () => ({ grouped: driver.grouped }))
   return db
 }
@@ -51,6 +53,16 @@ export function changeMark (db: Database): number | undefined {
  */
 export function changeMarkOfTurn (db: Database): number | undefined {
   return changeMarks.get(db)?.ofTurn()
+}
+
+/**
+ * Opens an SQLite file anew where it was deleted, moved or replaced underneath, and another one is in its place.
+ * @param prepare makes the new file fit for use, before it is used
+ * @returns whether it was opened anew
+ * @throws {SqliteError} `SQLITE_READONLY_DBMOVED` where there is no file yet; what opening it throws, where it cannot be used
+ */
+export async function replaceFile (db: Database, prepare: () => Promise<unknown>): Promise<boolean> {
+  return await fileReplacers.get(db)?.(prepare) ?? false
 }
 
 /** Does work that may take as long as it takes, such as a migration, without the limits under which requests are answered. */

@@ -6,12 +6,11 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import BetterSqlite3 from 'better-sqlite3'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
-import { commitCounter, type CommitCounter } from './commit-counter.ts'
+import type { SqliteFile } from './sqlite-file.ts'
 
-/** How long another process may hold the write lock before a write is given up, and how often to try, in milliseconds. */
+/** How long a query waits for the locks of other processes before it is given up, and how often it tries, in milliseconds. */
 const lockTimeout = 5_000
 const lockPause = 10
-const mostStatements = 200
 /** How many turns of the event loop a commit waits, at most, for writes that are on their way. */
 const mostTurns = 4
 
@@ -22,30 +21,21 @@ interface Write {
 }
 
 export class SqliteDriver implements Driver {
-  readonly #open: () => BetterSqlite3.Database
-  #file: BetterSqlite3.Database | undefined
-  readonly #statements = new Map<string, BetterSqlite3.Statement>()
-  #commits: CommitCounter | undefined
-  /** What the counter said in this turn of the event loop. */
-  #commitsOfTurn: number | undefined
-  #ownWrites = 0
+  readonly file: SqliteFile
   /** Commits of writes outside of transactions, and how many such writes they held. */
   readonly grouped = { commits: 0, writes: 0 }
   #writes: Write[] = []
+  /** Settled when the writer who came last is done. One at a time tries for the lock, and those who only read wait for none. */
+  #lastTurn: Promise<void> | undefined
   /** Settled when the transaction that has the file is over. */
   #exclusive: Promise<void> | undefined
 
-  constructor (open: () => BetterSqlite3.Database) {
-    this.#open = open
-  }
-
-  get file (): BetterSqlite3.Database {
-    if (this.#file === undefined) throw new Error('the database is not open')
-    return this.#file
+  constructor (file: SqliteFile) {
+    this.file = file
   }
 
   async init (): Promise<void> {
-    this.#file = this.#open()
+    this.file.open()
   }
 
   async acquireConnection (): Promise<SqliteConnection> {
@@ -55,80 +45,69 @@ export class SqliteDriver implements Driver {
   async releaseConnection (): Promise<void> {}
 
   async beginTransaction (connection: SqliteConnection): Promise<void> {
-    while (this.#exclusive !== undefined) await this.#exclusive
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.#exclusive = promise
-    connection.endTransaction = () => {
-      this.#exclusive = undefined
-      connection.endTransaction = undefined
-      resolve()
-    }
+    const deadline = lockDeadline()
+    const endTurn = await this.#takeTurn()
     try {
-      // Every transaction here writes: with the write lock from its beginning, others wait instead of fail.
-      await unlessLocked(() => this.prepare('begin immediate').run())
+      await unlessLocked(deadline, () => {
+        // Every transaction here writes: with the write lock from its beginning, others wait instead of fail.
+        this.file.prepare('begin immediate').run()
+        const { promise, resolve } = Promise.withResolvers<void>()
+        this.#exclusive = promise
+        connection.endTransaction = () => {
+          this.#exclusive = undefined
+          connection.endTransaction = undefined
+          resolve()
+          endTurn()
+        }
+      })
     } catch (error) {
-      connection.endTransaction()
+      endTurn()
       throw error
     }
   }
 
   async commitTransaction (connection: SqliteConnection): Promise<void> {
-    await unlessLocked(() => this.prepare('commit').run())
+    await unlessLocked(lockDeadline(), () => this.file.prepare('commit').run())
+    this.file.checkInPlace()
     connection.endTransaction?.()
   }
 
   async rollbackTransaction (connection: SqliteConnection): Promise<void> {
-    // SQLite has rolled back by itself where the disk is full, or fails.
-    if (this.file.inTransaction) this.prepare('rollback').run()
+    this.file.rollBack()
     connection.endTransaction?.()
   }
 
   async destroy (): Promise<void> {
-    this.#commits?.close()
-    this.#file?.close()
+    this.file.close()
   }
 
-  /** Differs whenever anything in the file differs: the writes that were run here, committed or not, and the commits of others. */
-  changeMark (): number {
-    return this.#readCommits() + this.#ownWrites
-  }
-
-  /** The same, for requests that come from the network: the others' commits are counted once for all that came in this turn. */
-  changeMarkOfTurn (): number {
-    if (this.#commitsOfTurn === undefined) {
-      this.#commitsOfTurn = this.#readCommits()
-      setImmediate(() => { this.#commitsOfTurn = undefined })
-    }
-    return this.#commitsOfTurn + this.#ownWrites
-  }
-
-  #readCommits (): number {
-    this.#commits ??= commitCounter(this.file)
-    return this.#commits.read()
-  }
-
-  // Preparing a statement costs more than running it.
-  prepare (sql: string): BetterSqlite3.Statement {
-    const known = this.#statements.get(sql)
-    if (known !== undefined) return known
-    if (this.#statements.size >= mostStatements) this.#statements.clear()
-    const statement = this.file.prepare(sql)
-    this.#statements.set(sql, statement)
-    return statement
-  }
-
-  execute<Row> (statement: BetterSqlite3.Statement<unknown[], unknown>, parameters: readonly unknown[]): QueryResult<Row> {
-    if (!statement.readonly) this.#ownWrites++
-    // all(), not get(): where a statement returns rows, get() leaves before the commit, and never learns that it failed.
-    if (statement.reader) return { rows: Array.from<Row>(Object(statement.all(...parameters))) }
-    const { changes, lastInsertRowid } = statement.run(...parameters)
-    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
+  /**
+   * Opens the file anew where it was deleted, moved or replaced, and another one is in its place.
+   * @param prepare makes the new file fit for use
+   * @returns whether it was opened anew
+   * @throws {SqliteError} where there is none yet, or it cannot be used
+   */
+  async replaceFile (prepare: () => Promise<unknown>): Promise<boolean> {
+    const endTurn = await this.#takeTurn()
+    return this.file.replace(prepare).finally(endTurn)
   }
 
   /** Runs a query outside of any transaction of its own. */
   async run<Result> (query: () => Result, writes: boolean): Promise<Result> {
-    while (this.#exclusive !== undefined) await this.#exclusive
-    return writes ? this.#write(query) : unlessLocked(query)
+    return writes ? this.#write(query) : this.#read(query)
+  }
+
+  async #read<Result> (query: () => Result): Promise<Result> {
+    const deadline = lockDeadline()
+    for (;;) {
+      while (this.#exclusive !== undefined) await this.#exclusive
+      try {
+        return query()
+      } catch (error) {
+        if (!isLocked(error) || performance.now() > deadline) throw error
+      }
+      await wait(lockPause)
+    }
   }
 
   #write<Result> (query: () => Result): Promise<Result> {
@@ -147,23 +126,36 @@ export class SqliteDriver implements Driver {
   }
 
   async #commitTogether (): Promise<void> {
-    while (this.#exclusive !== undefined) await this.#exclusive
+    const deadline = lockDeadline()
+    const endTurn = await this.#takeTurn()
     const writes = this.#writes
     this.#writes = []
     try {
-      const done = await unlessLocked(() => writes.length === 1 ? runAlone(writes) : this.#runTogether(writes))
+      const done = await unlessLocked(deadline, () => writes.length === 1 ? runAlone(writes) : this.#runTogether(writes))
+      this.file.checkInPlace()
       this.grouped.commits++
       this.grouped.writes += done.length
       for (const { resolve } of done) resolve()
     } catch (error) {
       for (const { reject } of writes) reject(error)
+    } finally {
+      endTurn()
     }
+  }
+
+  /** Waits until the writers before are done; the next one waits until the turn is ended. */
+  async #takeTurn (): Promise<() => void> {
+    const before = this.#lastTurn
+    const { promise, resolve } = Promise.withResolvers<void>()
+    this.#lastTurn = promise
+    await before
+    return resolve
   }
 
   /** The writes that succeeded, committed; the others have been rejected. */
   #runTogether (writes: Write[]): Write[] {
     const failed: [Write, unknown][] = []
-    this.prepare('begin immediate').run()
+    this.file.prepare('begin immediate').run()
     try {
       for (const write of writes) {
         try {
@@ -175,9 +167,9 @@ export class SqliteDriver implements Driver {
           failed.push([write, error])
         }
       }
-      this.prepare('commit').run()
+      this.file.prepare('commit').run()
     } catch (error) {
-      if (this.file.inTransaction) this.prepare('rollback').run()
+      this.file.rollBack()
       throw error
     }
     for (const [{ reject }, error] of failed) reject(error)
@@ -195,9 +187,8 @@ export class SqliteConnection implements DatabaseConnection {
   }
 
   async executeQuery<Row> ({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
-    const statement = this.#driver.prepare(sql)
-    const query = () => this.#driver.execute<Row>(statement, parameters)
-    return this.endTransaction === undefined ? this.#driver.run(query, !statement.readonly) : query()
+    const query = () => this.#driver.file.execute<Row>(sql, parameters)
+    return this.endTransaction === undefined ? this.#driver.run(query, !this.#driver.file.prepare(sql).readonly) : query()
   }
 
   async * streamQuery<Row> (query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {
@@ -210,16 +201,22 @@ function runAlone (writes: Write[]): Write[] {
   return writes
 }
 
+function lockDeadline (): number {
+  return performance.now() + lockTimeout
+}
+
 /** Tries again for a while where another process has the lock, without keeping this one from its other work. */
-async function unlessLocked<Result> (attempt: () => Result): Promise<Result> {
-  const deadline = performance.now() + lockTimeout
+async function unlessLocked<Result> (deadline: number, attempt: () => Result): Promise<Result> {
   for (;;) {
     try {
       return attempt()
     } catch (error) {
-      const locked = error instanceof BetterSqlite3.SqliteError && error.code.startsWith('SQLITE_BUSY')
-      if (!locked || performance.now() > deadline) throw error
-      await wait(lockPause)
+      if (!isLocked(error) || performance.now() > deadline) throw error
     }
+    await wait(lockPause)
   }
+}
+
+function isLocked (error: unknown): boolean {
+  return error instanceof BetterSqlite3.SqliteError && error.code.startsWith('SQLITE_BUSY')
 }

@@ -3,10 +3,11 @@ import { dirname } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { SqliteAdapter, SqliteDialect, type Dialect } from 'kysely'
 import { SqliteDriver } from './sqlite-driver.ts'
+import { SqliteFile } from './sqlite-file.ts'
 
 /** A driver for the file at `path`, made with its folder where it is not there yet, or for memory (`:memory:`). */
 export function sqliteDriver (path: string, mustExist = false): SqliteDriver {
-  return new SqliteDriver(() => openFile(path, mustExist))
+  return new SqliteDriver(new SqliteFile(path, () => openFile(path, mustExist)))
 }
 
 export function sqliteDialect (driver: SqliteDriver): Dialect {
@@ -38,6 +39,8 @@ function openFile (path: string, mustExist: boolean): BetterSqlite3.Database {
     // In WAL, NORMAL (better-sqlite3's default) loses acknowledged writes when the machine goes down.
     file.pragma('synchronous = FULL')
     file.pragma('foreign_keys = ON')
+    // The write-ahead log and its index are opened by the first read.
+    file.pragma('user_version')
     // From here on the driver waits for locks: SQLite's own waiting keeps the whole process waiting.
     file.pragma('busy_timeout = 0')
   } catch (error) {

@@ -161,3 +161,25 @@ t.test('a lock that is held too long is an error, and the file is free afterward
   await insert(db, 'c')
   t.strictSame(await labels(db), ['c'])
 })
+
+t.test('while another process has the lock, everybody reads, and all who write are refused together', async t => {
+  const { db, path } = await open(t)
+  const other = new BetterSqlite3(path)
+  t.teardown(() => other.close())
+  other.exec('begin immediate')
+  const begun = performance.now()
+  let refused = 0
+  const writes = Array.from({ length: 6 }, async (_, n) => {
+    const write = n % 2 === 0 ? insert(db, `${n}`) : db.transaction().execute(transaction => insert(transaction, `${n}`))
+    await t.rejects(write, { code: 'SQLITE_BUSY' })
+    refused++
+  })
+  await wait(100)
+  t.strictSame(await labels(db), [])
+  t.equal(refused, 0, 'the read did not wait for them')
+  await Promise.all(writes)
+  t.ok(performance.now() - begun < 20_000, 'they did not wait 5 s each, one after the other')
+  other.exec('rollback')
+  await db.transaction().execute(transaction => insert(transaction, 'a'))
+  t.strictSame(await labels(db), ['a'])
+})

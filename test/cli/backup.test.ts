@@ -1,0 +1,166 @@
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import BetterSqlite3 from 'better-sqlite3'
+import t, { type Test } from 'tap'
+import { insertArticle } from '../../src/articles/queries.ts'
+import { migrateToLatest } from '../../src/database/migrate.ts'
+import { openDatabase } from '../../src/database/open.ts'
+import { insertUser } from '../../src/users/queries.ts'
+import { bearer, environment, startPool } from '../helper.ts'
+import { run, startService } from '../service-process.ts'
+
+/** Runs the command over a database file, and gives its exit status and what it wrote. */
+async function backup (t: Test, path: string, ...args: string[]): Promise<{ status: number | string, stdout: string, stderr: string }> {
+  const { exited, output } = run(t, 'src/cli/backup.ts', { DATABASE_URL: `sqlite:${path}` }, { args })
+  return { status: await exited, ...output }
+}
+
+/** A migrated database with articles of these names. */
+async function makeDatabase (path: string, ...names: string[]): Promise<void> {
+  const db = openDatabase(`sqlite:${path}`)
+  await migrateToLatest(db)
+  const author = await insertUser(db, { username: 'alice', email: null, issuer: null, sub: null })
+  for (const name of names) if (author !== undefined) await insertArticle(db, { name, author })
+  await db.destroy()
+}
+
+function namesIn (path: string): unknown[] {
+  const file = new BetterSqlite3(path, { readonly: true })
+  try {
+    return file.prepare('select name from articles order by id').pluck().all()
+  } finally {
+    file.close()
+  }
+}
+
+t.test('a backup that is made while the service writes holds all from before it, and is restored under a new service', async t => {
+  const pool = await startPool(t)
+  const folder = t.testdir()
+  const path = `${folder}/articles.db`
+  const headers = { ...bearer(pool.idToken()), 'content-type': 'application/json' }
+  const service = await startService(t, environment(pool, { DATABASE_URL: `sqlite:${path}` }))
+  const acknowledged: string[] = []
+  const create = async () => {
+    const name = `article ${acknowledged.length}`
+    const response = await fetch(`${service.url}/articles`, { method: 'POST', headers, body: JSON.stringify({ name }) })
+    if (response.status !== 201) throw new Error(`${response.status}`)
+    acknowledged.push(name)
+  }
+  while (acknowledged.length < 50) await create()
+  const before = [...acknowledged]
+  const running = backup(t, path, `${folder}/copy.db`)
+  while (await Promise.race([running, undefined]) === undefined) await create()
+  const { status, stdout, stderr } = await running
+  t.strictSame({ status, stderr }, { status: 0, stderr: '' })
+  t.match(stdout, /^Backed up .*articles\.db to .*copy\.db: \d+ bytes, checked\.\n$/)
+  t.notOk(readdirSync(folder).some(name => name.startsWith('copy.db') && name !== 'copy.db'), 'it is one file')
+  const kept = namesIn(`${folder}/copy.db`)
+  t.strictSame(kept.slice(0, before.length), before)
+  t.strictSame(kept, acknowledged.slice(0, kept.length).concat(kept.length > acknowledged.length ? [`article ${acknowledged.length}`] : []), 'and no gap after it')
+
+  const inUse = await backup(t, path, '--restore', `${folder}/copy.db`)
+  t.match(inUse, { status: 1, stdout: '', stderr: /articles\.db is in use, or cannot be locked; stop the service first\.\n$/ })
+  await create()
+  service.child.kill('SIGKILL')
+  await service.exited
+
+  const restored = await backup(t, path, '--restore', `${folder}/copy.db`)
+  t.match(restored, { status: 0, stderr: '' })
+  const aside = /What was there is in (.*)\.\n$/.exec(restored.stdout)?.[1] ?? ''
+  t.strictSame(namesIn(aside), acknowledged, 'what the restore replaced has all of it, that of the write-ahead log too')
+  t.notOk(existsSync(`${path}-wal`))
+
+  const again = await startService(t, environment(pool, { DATABASE_URL: `sqlite:${path}` }))
+  const newest = await (await fetch(`${again.url}/articles?limit=1&order=desc`, { headers })).json()
+  t.match(newest, [{ name: kept.at(-1) }])
+  again.child.kill('SIGTERM')
+  t.equal(await again.exited, 0)
+  t.strictSame(namesIn(path), kept)
+})
+
+t.test('a backup replaces a file only when told to, and never the database itself', async t => {
+  const folder = t.testdir({ 'there.db': 'something' })
+  const path = `${folder}/articles.db`
+  await makeDatabase(path, 'a')
+  t.match(await backup(t, path, `${folder}/there.db`), { status: 1, stderr: /there\.db is there already; --force replaces it\.\n$/ })
+  t.equal(readFileSync(`${folder}/there.db`, 'utf8'), 'something')
+  t.match(await backup(t, path, `${folder}/there.db`, '--force'), { status: 0, stderr: '' })
+  t.strictSame(namesIn(`${folder}/there.db`), ['a'])
+  t.match(await backup(t, path, path, '--force'), { status: 1, stderr: /articles\.db is the database itself\.\n$/ })
+  t.match(await backup(t, path, '--restore', path), { status: 1, stderr: /articles\.db is the database itself\.\n$/ })
+  t.strictSame(namesIn(path), ['a'])
+})
+
+t.test('a backup that fails is one line, and leaves nothing behind', async t => {
+  const folder = t.testdir({ 'letter.db': 'This is a letter, and not a database at all.' })
+  await makeDatabase(`${folder}/damaged.db`, ...Array.from({ length: 500 }, (_, n) => `article ${n}`))
+  const pages = readFileSync(`${folder}/damaged.db`)
+  writeFileSync(`${folder}/damaged.db`, pages.fill(0xab, pages.length - 8192))
+  new BetterSqlite3(`${folder}/other.db`).exec('create table boxes (label text)').close()
+  const files = readdirSync(folder)
+  t.match(await backup(t, `${folder}/none.db`, `${folder}/copy.db`), { status: 1, stderr: /^There is no database .*none\.db\.\n$/ })
+  t.match(await backup(t, `${folder}/letter.db`, `${folder}/copy.db`), { status: 1, stderr: /^[^\n]*file is not a database\n$/ })
+  t.match(await backup(t, `${folder}/damaged.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*damaged\.db cannot be used: .+\n$/ })
+  t.match(await backup(t, `${folder}/other.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*other\.db cannot be used: it holds no articles\.\n$/ })
+  t.match(await backup(t, `${folder}/other.db`, `${folder}/none/copy.db`), { status: 1, stderr: /^There is no folder .*none\.\n$/ })
+  t.strictSame(readdirSync(folder), files)
+})
+
+t.test('a restore needs no database to replace, and one that it replaces may be damaged', async t => {
+  const folder = t.testdir()
+  await makeDatabase(`${folder}/copy.db`, 'a', 'b')
+  const path = `${folder}/new/articles.db`
+  t.match(await backup(t, path, '--restore', `${folder}/copy.db`), { status: 0, stdout: /^Restored .*articles\.db from .*copy\.db\.\n$/, stderr: '' })
+  t.strictSame(namesIn(path), ['a', 'b'])
+
+  for (const suffix of ['', '-wal', '-shm']) writeFileSync(`${path}${suffix}`, `a letter${suffix}`)
+  const { status, stdout } = await backup(t, path, '--restore', `${folder}/copy.db`)
+  t.equal(status, 0)
+  const aside = /What was there is in (.*)\.\n$/.exec(stdout)?.[1] ?? ''
+  t.equal(readFileSync(aside, 'utf8'), 'a letter')
+  t.strictSame(namesIn(path), ['a', 'b'])
+})
+
+t.test('a restore of what is no backup replaces nothing', async t => {
+  const folder = t.testdir({ 'letter.db': 'This is a letter, and not a database at all.' })
+  const path = `${folder}/articles.db`
+  await makeDatabase(path, 'a')
+  copyFileSync(path, `${folder}/open.db`)
+  writeFileSync(`${folder}/open.db-wal`, '')
+  const files = readdirSync(folder)
+  t.match(await backup(t, path, '--restore', `${folder}/none.db`), { status: 1, stderr: /^There is no backup .*none\.db\.\n$/ })
+  t.match(await backup(t, path, '--restore', `${folder}/letter.db`), { status: 1, stderr: /letter\.db cannot be used: file is not a database\.\n$/ })
+  t.match(await backup(t, path, '--restore', `${folder}/open.db`), { status: 1, stderr: /open\.db has a write-ahead log beside it/ })
+  t.strictSame(readdirSync(folder), files)
+  t.strictSame(namesIn(path), ['a'])
+})
+
+t.test('a backup that is broken off leaves nothing behind', async t => {
+  const folder = t.testdir()
+  const path = `${folder}/articles.db`
+  await makeDatabase(path, 'a')
+  const file = new BetterSqlite3(path)
+  file.exec('create table filling (bytes blob); insert into filling with recursive n (i) as (select 1 union all select i + 1 from n where i < 150) select randomblob(1000000) from n')
+  file.close()
+  mkdirSync(`${folder}/copies`)
+  const { child, exited } = run(t, 'src/cli/backup.ts', { DATABASE_URL: `sqlite:${path}` }, { args: [`${folder}/copies/copy.db`] })
+  while (readdirSync(`${folder}/copies`).length === 0 && child.exitCode === null) await new Promise(resolve => setTimeout(resolve, 5))
+  child.kill('SIGINT')
+  t.equal(await exited, 1)
+  t.strictSame(readdirSync(`${folder}/copies`), [])
+})
+
+t.test('npm run backup tells how it is used, and what is not for it', async t => {
+  const path = `${t.testdir()}/articles.db`
+  t.match(await backup(t, path, '--help'), { status: 0, stdout: /^npm run backup -- FILE/, stderr: '' })
+  for (const args of [[], ['one.db', 'two.db'], ['--restore', 'one.db', 'two.db'], ['--away']]) {
+    t.match(await backup(t, path, ...args), { status: 2, stdout: '', stderr: /\n\nnpm run backup -- FILE/ }, args.join(' '))
+  }
+  for (const [DATABASE_URL, line] of Object.entries({
+    'postgres://articles:hunter2@db/articles': 'DATABASE_URL names a PostgreSQL database: back it up with pg_dump, and restore it with pg_restore.\n',
+    'sqlite::memory:': 'DATABASE_URL names a database in memory, of which there is no backup.\n'
+  })) {
+    const { exited, output } = run(t, 'src/cli/backup.ts', { DATABASE_URL }, { args: ['copy.db'] })
+    t.equal(await exited, 1)
+    t.strictSame(output, { stdout: '', stderr: line })
+  }
+})

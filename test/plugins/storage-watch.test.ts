@@ -1,0 +1,51 @@
+import { renameSync, writeFileSync } from 'node:fs'
+import t, { type Test } from 'tap'
+import { startApp } from '../helper.ts'
+import { codes, person } from '../people.ts'
+import { until } from '../service-process.ts'
+
+async function start (t: Test) {
+  const path = `${t.testdir()}/articles.db`
+  const { app, pool, log } = await startApp(t, { DATABASE_URL: `sqlite:${path}` })
+  const { request } = person(app, pool, 'alice')
+  const create = (name: string) => request('POST', '/articles', { payload: { name } })
+  const list = async () => (await request('GET', '/articles')).json().map((article: { name: string }) => article.name)
+  const told = (level: number) => log.map(line => JSON.parse(line)).filter(line => line.level === level && line.msg.startsWith('the database '))
+  return { path, app, request, create, list, told }
+}
+
+t.test('while the file is gone everything is refused, unready and logged once; when it is back, the service goes on by itself', async t => {
+  const { path, app, request, create, list, told } = await start(t)
+  t.equal((await create('before')).statusCode, 201)
+  t.strictSame(await list(), ['before'])
+  renameSync(path, `${path}.moved`)
+  await until(() => told(50).length > 0)
+  for (const refused of [await create('meanwhile'), await request('GET', '/articles'), await request('GET', '/articles/1'), await app.inject('/health/ready')]) {
+    t.strictSame(codes(refused), [503, 'storage_unavailable'])
+    t.equal(refused.headers['retry-after'], '1')
+    t.notMatch(refused.body, /articles\.db|moved|SQLITE/i)
+  }
+  t.equal((await app.inject('/health/live')).statusCode, 200)
+
+  writeFileSync(path, 'This is a letter, and not a database at all.')
+  await until(() => told(50).length > 1)
+  t.match(told(50), [{ err: { code: 'SQLITE_READONLY_DBMOVED' } }, { err: { code: 'SQLITE_NOTADB' } }])
+
+  renameSync(`${path}.moved`, path)
+  await until(async () => (await request('GET', '/articles')).statusCode === 200)
+  t.equal((await create('after')).statusCode, 201)
+  t.strictSame(await list(), ['before', 'after'])
+  t.match(told(40), [{ msg: 'the database was opened anew' }])
+  t.equal(told(50).length, 2)
+})
+
+t.test('a file that comes in place of the one in use is migrated before it is used', async t => {
+  const { path, create, list, told } = await start(t)
+  t.equal((await create('before')).statusCode, 201)
+  writeFileSync(`${path}.empty`, '')
+  renameSync(`${path}.empty`, path)
+  await until(() => told(40).length > 0)
+  t.strictSame(await list(), [])
+  t.equal((await create('after')).statusCode, 201)
+  t.strictSame(await list(), ['after'])
+})
