@@ -10,10 +10,11 @@ export type LoggedError = {
 }
 
 /**
- * pino's serializer of errors, with its causes in message and stack, but without what libraries hang on theirs: ioredis adds the command
+ * pino's serializer of what was thrown, with its causes in message and stack, but without what libraries hang on theirs: ioredis adds the command
  * that failed, which may be AUTH with its password, and others the request or the client.
  */
-export function serializeError (error: Error): LoggedError {
+export function serializeError (error: unknown): LoggedError {
+  if (!(error instanceof Error)) return { type: typeof error, message: String(error), stack: '' }
   const { type, message, stack, code } = stdSerializers.err(error)
   return {
     type,

@@ -15,15 +15,22 @@ export function sendProblem (reply: FastifyReply, error: unknown): FastifyReply 
   const problem = asProblem(error)
   reply.request.problem = problem
   if (problem.code === 'internal_error' || problem.code === 'storage_unavailable') reply.log.error({ err: problem.cause }, problem.message)
-  // Fastify closes the connection over any body that is refused. One that came whole leaves it in step, and requests
-  // that are behind it have begun already, and would get no answer.
-  const { complete, headers } = reply.request.raw
-  if (complete && headers.upgrade === undefined) reply.removeHeader('connection')
+  if (staysOpen(reply)) reply.removeHeader('connection')
   return reply
     .code(problem.statusCode)
     .headers(problem.headers)
     .type('application/problem+json; charset=utf-8')
     .send(problemBody(problem, reply.request.id))
+}
+
+/**
+ * Whether the connection that Fastify would close, as it does over any body that is refused, is to be kept. A body that came whole leaves it
+ * in step, and requests behind it have begun already, and would get no answer.
+ */
+function staysOpen (reply: FastifyReply): boolean {
+  const { complete, headers } = reply.request.raw
+  // Node never says close by itself again once the header has been removed.
+  return reply.hasHeader('connection') && complete && reply.raw.shouldKeepAlive && headers.upgrade === undefined
 }
 
 // What is not foreseen becomes a 500 that says nothing of the inside.

@@ -56,6 +56,7 @@ t.test('of an error the log says nothing that a library hung on it', t => {
   t.match(logged, { type: 'Error', message: 'it failed: the cause', stack: /caused by/, code: 'EX' })
   t.strictSame(Object.keys(logged).sort(), ['code', 'message', 'stack', 'type'])
   t.match(serializeError(new AggregateError([error], 'all failed')), { type: 'AggregateError', errors: [{ message: 'it failed: the cause' }] })
+  t.strictSame(serializeError('just a text'), { type: 'string', message: 'just a text', stack: '' })
   t.notMatch(JSON.stringify([logged, serializeError(new AggregateError([error]))]), 'hunter2')
   t.end()
 })

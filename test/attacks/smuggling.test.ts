@@ -171,6 +171,11 @@ t.test('a request that says it is the last is answered, and nothing behind it ru
     post(['Connection: keep-alive, close', 'Content-Length: 15'], good),
     post(['Transfer-Encoding: chunked'], chunked).replace('HTTP/1.1', 'HTTP/1.0')
   ]) t.strictSame((await wire.exchange(bytes + evil)).statuses, [201])
+  for (const refused of ['GET /articles HTTP/1.1\r\nHost: a', 'POST /articles HTTP/1.1\r\nHost: a\r\nContent-Length: 0', `${post([], '').trimEnd()}\r\nContent-Length: 1`, 'GET /nowhere HTTP/1.1\r\nHost: a']) {
+    const { statuses, text } = await wire.exchange(`${refused}\r\nConnection: close\r\n\r\n${refused.endsWith('1') ? '{' : ''}${evil}`)
+    t.equal(statuses.length, 1, refused)
+    t.match(text, /^Connection: close\r$/mi, refused)
+  }
   t.strictSame((await wire.exchange(`GET /articles HTTP/1.0\r\n${token}\r\n\r\n${evil}`)).statuses, [200], 'HTTP/1.0, without a Host')
   t.strictSame((await wire.exchange(post(['Content-Length: 2000000'], evil))).codes, ['payload_too_large'], 'a body that is too large to wait for')
   t.notMatch((await stored(wire.app)).join(), 'evil')

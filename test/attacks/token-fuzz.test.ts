@@ -34,15 +34,16 @@ t.test(`authenticate accepts none of ${runs} mutated tokens but those that came 
   const whole = new Set(good)
   const outcomes = new Map<string, number>()
 
+  let failure: unknown
   // One HTTP request, and within it one request object a token, so that the time goes to tokens.
   app.get('/', async (request, reply) => {
     await fc.assert(fc.asyncProperty(recipe, async ({ start, steps }) => {
       const token = steps.reduce(mutate, pick(good, start))
       const outcome = await judge(request, reply, token)
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-      if ((outcome === 'accepted') !== whole.has(token)) throw new Error(`${outcome}: ${token}`)
-    }), { numRuns: runs })
-    return 'done'
+      // Spaces in front are still those behind the scheme.
+      if ((outcome === 'accepted') !== whole.has(token.replace(/^ +/, ''))) throw new Error(`${outcome}: ${token}`)
+    }), { numRuns: runs }).catch(error => { failure = error })
   })
 
   async function judge (request: FastifyRequest, reply: FastifyReply, token: string): Promise<string> {
@@ -58,8 +59,8 @@ t.test(`authenticate accepts none of ${runs} mutated tokens but those that came 
     }
   }
 
-  const response = await app.inject('/')
-  t.equal(response.body, 'done')
+  await app.inject('/')
+  if (failure !== undefined) throw failure
   t.equal([...outcomes.values()].reduce((sum, count) => sum + count, 0), runs)
   t.comment([...outcomes].map(([outcome, count]) => `${outcome} ${count}`).join(', '))
   for (const reached of ['malformed', 'algorithm', 'key_id', 'critical_header', 'issuer', 'unknown_key', 'signature']) t.ok(outcomes.has(reached), `${reached} was reached`)
