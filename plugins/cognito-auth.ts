@@ -15,6 +15,7 @@ import { TokenCache } from '../src/cognito/token-cache.ts'
 import { readToken } from '../src/cognito/token.ts'
 import { verifiedUser, type VerifiedUser } from '../src/cognito/verified-user.ts'
 import { Problem } from '../src/problems.ts'
+import { withoutStacks } from '../src/stackless.ts'
 
 export type { VerifiedUser }
 
@@ -190,7 +191,7 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
 
 async function verifySignature (request: FastifyRequest): Promise<Record<string, unknown>> {
   try {
-    return await request.jwtVerify<Record<string, unknown>>()
+    return await withoutStacks(() => request.jwtVerify<Record<string, unknown>>())
   } catch (cause) {
     throw new TokenRefusal('signature', 'The signature does not verify', { cause })
   }

@@ -1,3 +1,5 @@
+import { StacklessError } from './stackless.ts'
+
 /**
  * The catalogue of refusals: every error that a client may see, its status and its title.
  * A `Problem` becomes a response in `plugins/problems.ts`, and nowhere else.
@@ -47,7 +49,7 @@ export interface ProblemOptions {
 }
 
 /** An error that is the client's to see. `message` is its `detail`: it holds no token, SQL, path or stack. */
-export class Problem extends Error {
+export class Problem extends StacklessError {
   readonly code: ProblemCode
   readonly statusCode: number
   readonly headers: Record<string, string>

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { destination } from 'pino'
 import { app, serverOptions } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
+import { LogStream } from './log-stream.ts'
 
 /** How long answers in progress may take after the signal to stop, in milliseconds. */
 const grace = 8_000
@@ -15,9 +15,8 @@ try {
 
 async function serve (): Promise<void> {
   const config = readConfig(process.env)
-  // Written while the next requests are served, and some lines at a time: a write each would be a tenth of a request.
-  const log = destination({ sync: false, minLength: 16_000, periodicFlush: 100 })
-  process.on('exit', () => log.flushSync())
+  const log = new LogStream(process.stdout.fd)
+  process.on('exit', () => log.flush())
   const server = Fastify(serverOptions(config, log))
   stopOn(server, 'SIGTERM')
   stopOn(server, 'SIGINT')
