@@ -23,6 +23,13 @@ async function makeDatabase (path: string, ...names: string[]): Promise<void> {
   await db.destroy()
 }
 
+/** Makes a database larger, so that a backup takes its time. */
+function fill (path: string, megabytes: number): void {
+  const file = new BetterSqlite3(path)
+  file.exec(`create table filling (bytes blob); insert into filling with recursive n (i) as (select 1 union all select i + 1 from n where i < ${megabytes}) select randomblob(1000000) from n`)
+  file.close()
+}
+
 function namesIn (path: string): unknown[] {
   const file = new BetterSqlite3(path, { readonly: true })
   try {
@@ -46,6 +53,7 @@ t.test('a backup that is made while the service writes holds all from before it,
     acknowledged.push(name)
   }
   while (acknowledged.length < 50) await create()
+  fill(path, 50)
   const before = [...acknowledged]
   const running = backup(t, path, `${folder}/copy.db`)
   while (await Promise.race([running, undefined]) === undefined) await create()
@@ -116,7 +124,7 @@ t.test('a restore needs no database to replace, and one that it replaces may be 
   const { status, stdout } = await backup(t, path, '--restore', `${folder}/copy.db`)
   t.equal(status, 0)
   const aside = /What was there is in (.*)\.\n$/.exec(stdout)?.[1] ?? ''
-  t.equal(readFileSync(aside, 'utf8'), 'a letter')
+  for (const suffix of ['', '-wal']) t.equal(readFileSync(`${aside}${suffix}`, 'utf8'), `a letter${suffix}`)
   t.strictSame(namesIn(path), ['a', 'b'])
 })
 
@@ -138,9 +146,7 @@ t.test('a backup that is broken off leaves nothing behind', async t => {
   const folder = t.testdir()
   const path = `${folder}/articles.db`
   await makeDatabase(path, 'a')
-  const file = new BetterSqlite3(path)
-  file.exec('create table filling (bytes blob); insert into filling with recursive n (i) as (select 1 union all select i + 1 from n where i < 150) select randomblob(1000000) from n')
-  file.close()
+  fill(path, 150)
   mkdirSync(`${folder}/copies`)
   const { child, exited } = run(t, 'src/cli/backup.ts', { DATABASE_URL: `sqlite:${path}` }, { args: [`${folder}/copies/copy.db`] })
   while (readdirSync(`${folder}/copies`).length === 0 && child.exitCode === null) await new Promise(resolve => setTimeout(resolve, 5))

@@ -178,7 +178,7 @@ t.test('while another process has the lock, everybody reads, and all who write a
   t.strictSame(await labels(db), [])
   t.equal(refused, 0, 'the read did not wait for them')
   await Promise.all(writes)
-  t.ok(performance.now() - begun < 20_000, 'they did not wait 5 s each, one after the other')
+  t.ok(performance.now() - begun < 12_000, 'they did not wait 5 s each, one after the other')
   other.exec('rollback')
   await db.transaction().execute(transaction => insert(transaction, 'a'))
   t.strictSame(await labels(db), ['a'])

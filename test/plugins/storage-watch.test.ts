@@ -1,4 +1,5 @@
 import { renameSync, writeFileSync } from 'node:fs'
+import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
 import { startApp } from '../helper.ts'
 import { codes, person } from '../people.ts'
@@ -27,6 +28,9 @@ t.test('while the file is gone everything is refused, unready and logged once; w
   }
   t.equal((await app.inject('/health/live')).statusCode, 200)
 
+  // Looks again, and more than once, and finds the same.
+  await wait(2_500)
+  t.equal(told(50).length, 1)
   writeFileSync(path, 'This is a letter, and not a database at all.')
   await until(() => told(50).length > 1)
   t.match(told(50), [{ err: { code: 'SQLITE_READONLY_DBMOVED' } }, { err: { code: 'SQLITE_NOTADB' } }])
