@@ -18,7 +18,10 @@ export async function buildWeb (): Promise<void> {
   try {
     await build({ root, logLevel: 'warn', build: { outDir: fresh, emptyOutDir: true } })
     await rename(root + 'dist', root + stale).catch(() => {})
-    await rename(root + fresh, root + 'dist')
+    await rename(root + fresh, root + 'dist').catch(error => {
+      // Another build came first: it is as new.
+      if (error.code !== 'ENOTEMPTY') throw error
+    })
   } finally {
     await Promise.all([fresh, stale].map(folder => rm(root + folder, { recursive: true, force: true })))
   }

@@ -78,8 +78,8 @@ t.test('the image holds all that the service loads, and its packages are those o
   t.ok(packages.some(({ name }) => name === 'fastify'))
   t.strictSame(packages.filter(({ name }) => !(name in dependencies)), [])
 
-  const [, entry = ''] = /^CMD \["node", "(.*)"\]$/m.exec(service.lines.join('\n')) ?? []
-  t.equal(`exec node ${entry}`, scripts.start)
+  const [, command = '[]'] = /^CMD (\[.*\])$/m.exec(service.lines.join('\n')) ?? []
+  t.equal(`exec ${JSON.parse(command).join(' ')}`, scripts.start)
   t.ok(service.lines.some(line => line.includes('web/dist')), 'the pages too')
   t.equal(stages.at(-1)?.name, 'service', 'it is what docker build makes')
 })
