@@ -11,7 +11,7 @@ declare module 'fastify' {
 export interface ConnectionStatistics { open: number, dropped: number }
 
 /** Each takes a file descriptor, of which a process may often have 4,096, and some 10 kB. */
-const mostConnections = 4_000
+const mostConnections = 2_000
 /** How often there is a look for connections that may go, and a line in the log, in milliseconds. */
 const pause = 5_000
 

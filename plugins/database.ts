@@ -1,9 +1,8 @@
-import { Socket } from 'node:net'
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { migrateToLatest } from '../src/database/migrate.ts'
 import type { ObserveQuery } from '../src/database/observe.ts'
-import { changeMark, changeMarkOfTurn, openDatabase } from '../src/database/open.ts'
+import { changeMark, openDatabase } from '../src/database/open.ts'
 import type { Database } from '../src/database/tables.ts'
 
 declare module 'fastify' {
@@ -13,10 +12,13 @@ declare module 'fastify' {
     observeQueries (observe: ObserveQuery): void
   }
   interface FastifyRequest {
-    /** Which state of the database the request sees, where the database tells its states apart; asked for when it is needed. */
+    [mark]: number | undefined
+    /** Which state of the database the request sees, where the database tells its states apart: that when it is first asked for. */
     readonly changeMark: number | undefined
   }
 }
+
+const mark = Symbol('mark of the state of the database')
 
 interface DatabaseOptions {
   databaseUrl: string
@@ -31,10 +33,11 @@ const database: FastifyPluginAsync<DatabaseOptions> = async (fastify, { database
   const db = openDatabase(databaseUrl, observed ? { onQuery: query => observers.forEach(observe => observe(query)) } : {})
   fastify.decorate('db', db)
   fastify.decorate('observeQueries', observe => { observers.push(observe) })
+  fastify.decorateRequest(mark, undefined)
   fastify.decorateRequest('changeMark', {
     getter (this: FastifyRequest) {
-      // Injected requests have no socket, and follow each other within a turn.
-      return this.raw.socket instanceof Socket ? changeMarkOfTurn(db) : changeMark(db)
+      this[mark] ??= changeMark(db)
+      return this[mark]
     }
   })
   fastify.addHook('onClose', async () => db.destroy())

@@ -9,7 +9,7 @@ import { problemBody } from '../src/responses.ts'
 const overloaded = new Problem('overloaded', 'There is more to do here than can be done; try again.', { headers: { 'retry-after': '1' } })
 
 /**
- * Refuses what is too much before anything is done for it, so that the rest is answered in time. Health is asked for by those
+ * Refuses what is too much before anything is done for it but to say who may read the refusal (`cors`), so that the rest is answered in time. Health is asked for by those
  * who decide whether to send more, and is always answered.
  */
 const overload: FastifyPluginAsync = async fastify => {
@@ -41,4 +41,4 @@ const overload: FastifyPluginAsync = async fastify => {
   })
 }
 
-export default fp(overload, { name: 'overload', dependencies: ['database'] })
+export default fp(overload, { name: 'overload', dependencies: ['cors', 'database'] })

@@ -50,7 +50,10 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   })
 
   fastify.addHook('onSend', (request, reply, _payload, done) => {
-    if (request.isAuthenticated || request.routeOptions.config.rateLimit === false || request.problem?.code === 'overloaded' || reply.statusCode === 429) done()
+    // A preflight is the browser's own, and answered without any work.
+    const isPreflight = request.method === 'OPTIONS' && reply.statusCode === 204
+    const isFree = isPreflight || request.routeOptions.config.rateLimit === false || request.problem?.code === 'overloaded'
+    if (isFree || request.isAuthenticated || reply.statusCode === 429) done()
     else countAddress(request).then(count => tell(reply, 'address', count)).then(() => done(), done)
   })
 

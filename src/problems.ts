@@ -2,7 +2,7 @@ import { StacklessError } from './stackless.ts'
 
 /**
  * The catalogue of refusals: every error that a client may see, its status and its title.
- * A `Problem` becomes a response in `plugins/problems.ts`, and nowhere else.
+ * A `Problem` becomes a response in `src/error-response.ts`.
  */
 export const catalogue = {
   validation_failed: [400, 'The request is not valid'],

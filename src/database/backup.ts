@@ -65,7 +65,7 @@ export function restore (backup: string, database: string): string | undefined {
   try {
     copyFileSync(backup, partial, constants.COPYFILE_EXCL)
     makeWhole(partial, backup)
-    const aside = existsSync(database) ? setAside(database) : undefined
+    const aside = partsOf(database).length > 0 ? setAside(database) : undefined
     renameSync(partial, database)
     flush(dirname(resolve(database)))
     return aside
@@ -93,17 +93,20 @@ function makeWhole (copy: string, original: string): void {
 /** Moves a database away, with what belongs to it, and says where it is then. */
 function setAside (database: string): string {
   const aside = `${database}.replaced-${new Date().toISOString().replaceAll(':', '-')}`
-  const file = new BetterSqlite3(database, { timeout: 0 })
+  const file = existsSync(database) ? new BetterSqlite3(database, { timeout: 0 }) : undefined
   try {
-    takeAlone(file)
+    if (file !== undefined) takeAlone(file)
     // A write-ahead log that stayed would be added to the database that comes in place of its own.
-    for (const suffix of ['', '-wal', '-shm']) {
-      if (existsSync(`${database}${suffix}`)) renameSync(`${database}${suffix}`, `${aside}${suffix}`)
-    }
+    for (const suffix of partsOf(database)) renameSync(`${database}${suffix}`, `${aside}${suffix}`)
     return aside
   } finally {
-    file.close()
+    file?.close()
   }
+}
+
+/** The files that a database has. */
+function partsOf (database: string): string[] {
+  return ['', '-wal', '-shm'].filter(suffix => existsSync(`${database}${suffix}`))
 }
 
 /** Locks a database that nobody else has open, its write-ahead log folded in; one that is too damaged for that stays as it is. */

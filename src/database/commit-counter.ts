@@ -15,12 +15,12 @@ export interface CommitCounter {
   close (): void
 }
 
-/** Counts the commits to a file in WAL mode. */
-export function commitCounter (file: BetterSqlite3.Database): CommitCounter {
+/** Counts the commits to a file in WAL mode, in the way that the platform allows. */
+export function commitCounter (file: BetterSqlite3.Database, platform = process.platform): CommitCounter {
   // Nobody else can write to memory.
   if (file.memory) return { read: () => 0, close: () => {} }
   // Elsewhere a file and the memory that it is mapped to may differ.
-  return process.platform === 'linux' ? walIndexCounter(`${file.name}-shm`) : dataVersionCounter(file)
+  return platform === 'linux' ? walIndexCounter(`${file.name}-shm`) : dataVersionCounter(file)
 }
 
 function walIndexCounter (path: string): CommitCounter {

@@ -5,7 +5,7 @@ import { isSqliteConflict, isSqliteUnavailable, sqliteDialect, sqliteDriver } fr
 import { provideStatistics, type PoolStatistics } from './statistics.ts'
 import type { Database, Tables } from './tables.ts'
 
-const changeMarks = new WeakMap<Database, { now: () => number, ofTurn: () => number }>()
+const changeMarks = new WeakMap<Database, () => number>()
 const fileReplacers = new WeakMap<Database, (prepare: () => Promise<unknown>) => Promise<boolean>>()
 const postgresUrls = new WeakMap<Database, string>()
 
@@ -33,7 +33,7 @@ export function openDatabase (url: string, { mustExist = false, onQuery }: OpenO
   }
   const driver = sqliteDriver(url.slice('sqlite:'.length), mustExist)
   const db = new Kysely<Tables>({ dialect: sqliteDialect(driver), ...observed })
-  changeMarks.set(db, { now: () => driver.file.changeMark(), ofTurn: () => driver.file.changeMarkOfTurn() })
+  changeMarks.set(db, () => driver.file.changeMark())
   fileReplacers.set(db, prepare => driver.replaceFile(prepare))
   provideStatistics(db, () => ({ grouped: driver.grouped }))
   return db
@@ -44,15 +44,7 @@ export function openDatabase (url: string, { mustExist = false, onQuery }: OpenO
  * undefined where the database has no such thing, and everything has to be read again each time.
  */
 export function changeMark (db: Database): number | undefined {
-  return changeMarks.get(db)?.now()
-}
-
-/**
- * The mark for a request that came from the network: what came in one turn of the event loop shares one. It is then at most
- * as old as the request, whose client cannot have known of anything later; but for one that is pipelined, which may be older.
- */
-export function changeMarkOfTurn (db: Database): number | undefined {
-  return changeMarks.get(db)?.ofTurn()
+  return changeMarks.get(db)?.()
 }
 
 /**

@@ -73,8 +73,11 @@ export class SqliteDriver implements Driver {
   }
 
   async rollbackTransaction (connection: SqliteConnection): Promise<void> {
-    this.file.rollBack()
-    connection.endTransaction?.()
+    try {
+      this.file.rollBack()
+    } finally {
+      connection.endTransaction?.()
+    }
   }
 
   async destroy (): Promise<void> {

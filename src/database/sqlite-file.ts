@@ -3,7 +3,7 @@
 // all; where they do not, everything is refused, until a file that is there is opened in their place.
 // https://sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use
 
-import { existsSync } from 'node:fs'
+import { statSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
 import type { QueryResult } from 'kysely'
 import { commitCounter, type CommitCounter } from './commit-counter.ts'
@@ -17,10 +17,10 @@ export class SqliteFile {
   #connection: BetterSqlite3.Database | undefined
   #identity = ''
   #displaced = false
+  /** What there was at the path when it was last looked at. */
+  #candidate = ''
   readonly #statements = new Map<string, BetterSqlite3.Statement>()
   #commits: CommitCounter | undefined
-  /** What the counter said in this turn of the event loop. */
-  #commitsOfTurn: number | undefined
   #ownWrites = 0
 
   /** @param open opens the file at the path; called again where it has to be opened anew */
@@ -78,8 +78,8 @@ export class SqliteFile {
       // What was acknowledged goes from the write-ahead log to the file itself: it may have been moved, and the log that
       // is left behind must hold nothing that SQLite would add to the file that comes in its place.
       if (this.#connection !== undefined && !isEmptied(this.#connection)) throw error
-      // While it is open, a deleted file can be had from /proc/<process>/fd.
-      if (!existsSync(this.#path)) throw error
+      // While it is open, a deleted file can be had from /proc/<process>/fd. And a file that is being copied there is none yet.
+      if (!this.#isSettled()) throw error
     }
     // Other than all before, whatever the new file's counter says.
     this.#ownWrites += (this.#commits?.read() ?? 0) + 1
@@ -89,18 +89,18 @@ export class SqliteFile {
     return true
   }
 
+  /** Whether there is the file that was there before, or one that is not empty and has not changed since this was last asked. */
+  #isSettled (): boolean {
+    if (this.#identity.startsWith(`${fileIdentity(this.#path)} `)) return true
+    const found = statSync(this.#path, { throwIfNoEntry: false })
+    const known = this.#candidate
+    this.#candidate = found === undefined || found.size === 0 ? '' : `${found.ino} ${found.size} ${found.mtimeMs}`
+    return this.#candidate !== '' && this.#candidate === known
+  }
+
   /** Differs whenever anything in the file differs: the writes that were run here, committed or not, and the commits of others. */
   changeMark (): number {
     return this.#readCommits() + this.#ownWrites
-  }
-
-  /** The same, for requests that come from the network: the others' commits are counted once for all that came in this turn. */
-  changeMarkOfTurn (): number {
-    if (this.#commitsOfTurn === undefined) {
-      this.#commitsOfTurn = this.#readCommits()
-      setImmediate(() => { this.#commitsOfTurn = undefined })
-    }
-    return this.#commitsOfTurn + this.#ownWrites
   }
 
   #readCommits (): number {

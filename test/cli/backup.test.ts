@@ -1,4 +1,4 @@
-import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs'
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { insertArticle } from '../../src/articles/queries.ts'
@@ -125,6 +125,22 @@ t.test('a restore needs no database to replace, and one that it replaces may be 
   t.equal(status, 0)
   const aside = /What was there is in (.*)\.\n$/.exec(stdout)?.[1] ?? ''
   for (const suffix of ['', '-wal']) t.equal(readFileSync(`${aside}${suffix}`, 'utf8'), `a letter${suffix}`)
+  t.strictSame(namesIn(path), ['a', 'b'])
+})
+
+t.test('a restore sets aside a write-ahead log whose database is gone, which would be added to the backup', async t => {
+  const folder = t.testdir()
+  const path = `${folder}/articles.db`
+  await makeDatabase(path, 'a', 'b')
+  copyFileSync(path, `${folder}/copy.db`)
+  const file = new BetterSqlite3(path)
+  file.exec('delete from articles')
+  copyFileSync(`${path}-wal`, `${folder}/log`)
+  file.close()
+  rmSync(path)
+  copyFileSync(`${folder}/log`, `${path}-wal`)
+
+  t.match(await backup(t, path, '--restore', `${folder}/copy.db`), { status: 0, stderr: '' })
   t.strictSame(namesIn(path), ['a', 'b'])
 })
 

@@ -1,9 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import BetterSqlite3 from 'better-sqlite3'
-import { sql } from 'kysely'
+import { Kysely, sql } from 'kysely'
 import t, { type Test } from 'tap'
 import { changeMark, openDatabase } from '../../src/database/open.ts'
-import type { Database } from '../../src/database/tables.ts'
+import { SqliteDriver } from '../../src/database/sqlite-driver.ts'
+import { SqliteFile } from '../../src/database/sqlite-file.ts'
+import { sqliteDialect } from '../../src/database/sqlite.ts'
+import type { Database, Tables } from '../../src/database/tables.ts'
 import { rehearse } from '../../src/database/transaction.ts'
 
 async function open (t: Test): Promise<{ db: Database, path: string }> {
@@ -182,4 +185,22 @@ t.test('while another process has the lock, everybody reads, and all who write a
   other.exec('rollback')
   await db.transaction().execute(transaction => insert(transaction, 'a'))
   t.strictSame(await labels(db), ['a'])
+})
+
+t.test('a read waits for a lock of another process, where there is no write-ahead log to read beside it', async t => {
+  const path = `${t.testdir()}/boxes.db`
+  const other = new BetterSqlite3(path)
+  other.exec("create table boxes (label text); insert into boxes values ('one')")
+  const db = new Kysely<Tables>({ dialect: sqliteDialect(new SqliteDriver(new SqliteFile(path, () => new BetterSqlite3(path, { timeout: 0 })))) })
+  t.teardown(async () => {
+    other.close()
+    await db.destroy()
+  })
+  const read = async () => (await sql<{ label: string }>`select label from boxes`.execute(db)).rows
+  t.strictSame(await read(), [{ label: 'one' }])
+  other.exec('begin exclusive')
+  const waiting = read()
+  t.equal(await Promise.race([waiting, wait(50, 'waits')]), 'waits')
+  other.exec('commit')
+  t.strictSame(await waiting, [{ label: 'one' }])
 })

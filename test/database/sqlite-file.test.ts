@@ -1,4 +1,4 @@
-import { cpSync, existsSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
@@ -73,6 +73,7 @@ t.test('where the file was moved, it has all that was acknowledged, and the file
   await t.rejects(replaceFile(db, nothing), displaced)
   await t.rejects(labels(db), displaced)
   cpSync(`${path}.other`, path)
+  await t.rejects(replaceFile(db, nothing), displaced, 'it may still be on its way')
   await t.rejects(replaceFile(db, async () => { throw new Error('not fit') }), { message: 'not fit' })
   await t.rejects(labels(db), displaced, 'what is not fit is not used')
   t.equal(await replaceFile(db, nothing), true)
@@ -91,7 +92,25 @@ t.test('a moved file is not let go of while a reader keeps the log from being em
   renameSync(`${path}.other`, path)
   await t.rejects(replaceFile(db, nothing), displaced)
   reader.exec('commit')
+  await t.rejects(replaceFile(db, nothing), displaced)
   t.equal(await replaceFile(db, nothing), true)
+})
+
+t.test('a file that is still being copied into its place is not used', async t => {
+  const { db, path } = await open(t)
+  rmSync(path)
+  writeFileSync(path, '')
+  for (let look = 0; look < 3; look++) await t.rejects(replaceFile(db, nothing), displaced, 'it is empty')
+  const other = new BetterSqlite3(`${path}.other`)
+  other.exec("create table boxes (label text); insert into boxes values ('other')")
+  other.close()
+  const whole = readFileSync(`${path}.other`)
+  writeFileSync(path, whole.subarray(0, 4096))
+  await t.rejects(replaceFile(db, nothing), displaced)
+  writeFileSync(path, whole)
+  await t.rejects(replaceFile(db, nothing), displaced, 'it has grown since')
+  t.equal(await replaceFile(db, nothing), true)
+  t.strictSame(await labels(db), ['other'])
 })
 
 t.test('a file that is replaced while it is being opened is not used', async t => {

@@ -70,7 +70,8 @@ t.test('the image holds all that the service loads, and its packages are those o
   const files = globSync(folders.map(folder => `${folder}/**/*.ts`), { cwd: root })
   t.ok(['src/server.ts', 'plugins/web.ts', 'routes/me/index.ts'].every(path => files.includes(path)))
 
-  const imports = files.flatMap(path => importsOf(path).map(name => ({ path, name })))
+  // What is in src/client is for others to build with; the service does not load it.
+  const imports = files.filter(path => !path.startsWith('src/client/')).flatMap(path => importsOf(path).map(name => ({ path, name })))
   const local = imports.filter(({ name }) => name.startsWith('.')).map(({ path, name }) => posix.join(posix.dirname(path), name))
   t.strictSame(local.filter(path => !files.includes(path)), [])
   const packages = imports.filter(({ name }) => !name.startsWith('.') && !isBuiltin(name))
@@ -78,7 +79,7 @@ t.test('the image holds all that the service loads, and its packages are those o
   t.ok(packages.some(({ name }) => name === 'fastify'))
   t.strictSame(packages.filter(({ name }) => !(name in dependencies)), [])
 
-  const [, command = '[]'] = /^CMD (\[.*\])$/m.exec(service.lines.join('\n')) ?? []
+  const [, command = '[]'] = /^CMD (\[.*src\/server\.ts.*\])$/m.exec(service.lines.join('\n')) ?? []
   t.equal(`exec ${JSON.parse(command).join(' ')}`, scripts.start)
   t.ok(service.lines.some(line => line.includes('web/dist')), 'the pages too')
   t.equal(stages.at(-1)?.name, 'service', 'it is what docker build makes')

@@ -5,8 +5,8 @@ const origin = 'https://app.example.com'
 const preflight = { 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization,if-match' }
 
 /** The service for pages of these origins; preflights are no part of its document, against which `startApp` would hold them. */
-async function startFor (t: Test, origins: string): Promise<TestApp> {
-  return startApp(t, { CORS_ORIGINS: origins }, undefined, () => {})
+async function startFor (t: Test, origins: string, variables: Record<string, string> = {}): Promise<TestApp> {
+  return startApp(t, { CORS_ORIGINS: origins, ...variables }, undefined, () => {})
 }
 
 t.test('a page of a configured origin may ask for what it needs and read what it is told', async t => {
@@ -34,6 +34,18 @@ t.test('a page of a configured origin can read a refusal', async t => {
     t.ok(response.statusCode >= 400)
     t.equal(response.headers['access-control-allow-origin'], origin, url)
   }
+})
+
+t.test('a page can read that it was limited, and is neither limited nor counted for what its browser asks first', async t => {
+  const { app } = await startFor(t, origin, { RATE_LIMIT_MAX: '2' })
+  const ask = async () => app.inject({ method: 'OPTIONS', url: '/articles', headers: { origin, ...preflight } })
+  for (let n = 0; n < 3; n++) t.equal((await ask()).statusCode, 204)
+  for (const status of [401, 401, 429]) {
+    const response = await app.inject({ url: '/articles', headers: { origin } })
+    t.equal(response.statusCode, status)
+    t.equal(response.headers['access-control-allow-origin'], origin)
+  }
+  t.equal((await ask()).statusCode, 204)
 })
 
 t.test('a page of another origin is told nothing', async t => {

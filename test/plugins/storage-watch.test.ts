@@ -1,5 +1,6 @@
 import { renameSync, writeFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
+import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { startApp } from '../helper.ts'
 import { codes, person } from '../people.ts'
@@ -46,8 +47,8 @@ t.test('while the file is gone everything is refused, unready and logged once; w
 t.test('a file that comes in place of the one in use is migrated before it is used', async t => {
   const { path, create, list, told } = await start(t)
   t.equal((await create('before')).statusCode, 201)
-  writeFileSync(`${path}.empty`, '')
-  renameSync(`${path}.empty`, path)
+  new BetterSqlite3(`${path}.bare`).exec('create table bags (id integer)').close()
+  renameSync(`${path}.bare`, path)
   await until(() => told(40).length > 0)
   t.strictSame(await list(), [])
   t.equal((await create('after')).statusCode, 201)
