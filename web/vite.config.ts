@@ -15,6 +15,8 @@ export default defineConfig({
     // The Authenticator, which is fetched when somebody is to sign in.
     chunkSizeWarningLimit: 600,
     rolldownOptions: {
+      // That a machine is slow is nothing to warn of.
+      checks: { bundlerTimings: false, pluginTimings: false },
       // Amplify's "use client", which means nothing to a page that has no server side.
       onLog: (level, log, handle) => { if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handle(level, log) }
     }
