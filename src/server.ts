@@ -4,7 +4,7 @@ import { ConfigError, readConfig } from './config.ts'
 import { LogStream } from './log-stream.ts'
 
 /** How long answers in progress may take after the signal to stop, in milliseconds. */
-const grace = 8_000
+const grace = 7_000
 
 try {
   await serve()
@@ -38,7 +38,7 @@ function stopOn (server: FastifyInstance, signal: NodeJS.Signals): void {
 
 async function stop (server: FastifyInstance, status: number): Promise<void> {
   setTimeout(() => server.server.closeAllConnections(), grace).unref()
-  setTimeout(() => process.exit(1), grace + 1_500).unref()
+  setTimeout(() => process.exit(1), grace + 2_500).unref()
   await server.close()
   process.exit(status)
 }

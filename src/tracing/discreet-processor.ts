@@ -4,7 +4,7 @@ import { BatchSpanProcessor, type ReadableSpan, type Span, type SpanExporter, ty
 import type { FastifyBaseLogger } from 'fastify'
 
 /** How long a batch may take, in milliseconds; it is dropped then. */
-const timeout = 2_000
+const timeout = 1_000
 
 // @fastify/otel also records the address as it was sent, query and all, in which a client may have put a token, and folders of this machine.
 const recorded = new Set(['http.request.method', 'http.route', 'http.response.status_code', 'db.system.name', 'db.operation.name'])

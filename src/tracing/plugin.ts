@@ -24,7 +24,7 @@ interface TracingOptions {
 }
 
 /** How long the last spans may take on their way when the service stops, in milliseconds. */
-const grace = 1_000
+const grace = 1_500
 
 /** Makes a span of every request, of its guards and of its queries, and sends them by OTLP. Hooks that were added before are not seen. */
 const traces: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndpoint, serviceName, databaseUrl }) => {
