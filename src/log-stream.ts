@@ -34,8 +34,9 @@ export class LogStream {
         rest = written < Buffer.byteLength(rest) ? Buffer.from(rest).subarray(written) : ''
         this.#stalled = false
       } catch (error) {
-        this.#stalled = error instanceof Error && 'code' in error && error.code === 'EAGAIN' && performance.now() >= deadline
-        if (this.#stalled || !(error instanceof Error && 'code' in error && error.code === 'EAGAIN')) return
+        const isFull = error instanceof Error && 'code' in error && error.code === 'EAGAIN'
+        this.#stalled = isFull && performance.now() >= deadline
+        if (!isFull || this.#stalled) return
         Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause)
       }
     }
