@@ -18,7 +18,9 @@ export interface Server {
 
 /** This service, as `npm start` runs it. */
 const service = 'src/server.ts'
-const serviceFlags = packageJson.scripts.start.split(' ').filter(word => word.startsWith('--'))
+const startWords = packageJson.scripts.start.split(' ')
+const serviceFlags = startWords.filter(word => word.startsWith('--'))
+const serviceVariables = Object.fromEntries(startWords.filter(word => /^[A-Z_]+=/.test(word)).map(word => word.split('=')))
 
 /** Starts a server with its log in a file, and waits for its first answer. It has a port of its own unless `environment.PORT` names one. */
 export async function startServer (name: string, script: string, folder: string, environment: Record<string, string>): Promise<Server> {
@@ -26,7 +28,8 @@ export async function startServer (name: string, script: string, folder: string,
   const path = join(folder, `${name}-${port}.log`)
   const log = openSync(path, 'a')
   const begun = performance.now()
-  const child = spawn(process.execPath, [...(script === service ? serviceFlags : []), script], { stdio: ['ignore', log, log], env: { ...process.env, NODE_ENV: 'production', ...environment, PORT: `${port}` } })
+  const [flags, variables] = script === service ? [serviceFlags, serviceVariables] : [[], {}]
+  const child = spawn(process.execPath, [...flags, script], { stdio: ['ignore', log, log], env: { ...process.env, NODE_ENV: 'production', ...variables, ...environment, PORT: `${port}` } })
   closeSync(log)
   while (!(await fetch(`http://127.0.0.1:${port}/articles`).then(() => true, () => false))) {
     if (child.exitCode !== null) throw new Error(`${name} did not start: ${readFileSync(path)}`)

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer'
 import { maxKidLength } from './key-set.ts'
 import { TokenRefusal } from './refusal.ts'
 
@@ -11,7 +12,6 @@ const maxTokenLength = 8 * 1024
 // RFC 4648 3.5: the bits that encode nothing are zero, so that a token has one spelling.
 const segment = '(?:[\\w-]{4})*(?:[\\w-]{4}|[\\w-]{2}[AEIMQUYcgkosw048]|[\\w-][AQgw])'
 const compactSerialization = new RegExp(`^(${segment})\\.(${segment})\\.${segment}$`)
-const utf8 = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true })
 
 /**
  * Reads as much of a token (RFC 7515 7.1) as is needed to find the key that would verify it.
@@ -39,7 +39,9 @@ export function readToken (token: string): UnverifiedToken {
 
 function decodeObject (segment: string, part: string): Record<string, unknown> {
   try {
-    const value: unknown = JSON.parse(utf8.decode(Buffer.from(segment, 'base64url')))
+    const bytes = Buffer.from(segment, 'base64url')
+    if (!isUtf8(bytes)) throw new SyntaxError('not UTF-8')
+    const value: unknown = JSON.parse(bytes.toString())
     if (isObject(value)) return value
   } catch (cause) {
     throw new TokenRefusal('malformed', `The token's ${part} is not JSON in UTF-8`, { cause })
