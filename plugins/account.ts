@@ -7,7 +7,7 @@ import { ReadCache } from '../src/database/read-cache.ts'
 import { findSignOut, type SignOut } from '../src/sign-outs/queries.ts'
 import { refuseSignedOut } from '../src/sign-outs/sign-out.ts'
 import { bindAccount, refuseDisabled } from '../src/users/account.ts'
-import { findUserByIdentity, type User } from '../src/users/queries.ts'
+import { findUserWithSignOut, type User } from '../src/users/queries.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -70,7 +70,7 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
   }
 
   async function readKnown (key: string, verified: VerifiedUser, mark: number | undefined): Promise<Known> {
-    const read = { signOut: await findSignOut(fastify.db, verified), user: await findUserByIdentity(fastify.db, verified.issuer, verified.subject) }
+    const read = await findUserWithSignOut(fastify.db, verified) ?? { user: undefined, signOut: await findSignOut(fastify.db, verified) }
     known.set(key, read, mark)
     return read
   }

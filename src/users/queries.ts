@@ -2,6 +2,7 @@ import { sql, type Selectable } from 'kysely'
 import { containing, pageOf, searchInSlices, type Page } from '../database/slices.ts'
 import type { Database, UsersTable } from '../database/tables.ts'
 import type { ListQuery } from '../paging.ts'
+import type { Identity, SignOut } from '../sign-outs/queries.ts'
 
 /** A local user. `issuer` and `sub` say who in Cognito it is; both are null until it is bound. */
 export interface User {
@@ -54,6 +55,18 @@ export async function findUserByUsername (db: Database, username: string): Promi
 export async function findUserByIdentity (db: Database, issuer: string, subject: string): Promise<User | undefined> {
   const row = await db.selectFrom('users').selectAll().where('issuer', '=', issuer).where('subject', '=', subject).executeTakeFirst()
   return row && asUser(row)
+}
+
+/** The user that an identity is bound to, with its sign-out, if there is one: each request asks for both, so that they are one query. */
+export async function findUserWithSignOut (db: Database, { issuer, subject }: Identity): Promise<{ user: User, signOut: SignOut | undefined } | undefined> {
+  const row = await db.selectFrom('users')
+    .leftJoin('sign_outs', join => join.onRef('sign_outs.issuer', '=', 'users.issuer').onRef('sign_outs.subject', '=', 'users.subject'))
+    .selectAll('users').select(['sign_outs.at', 'sign_outs.origin_jti as originJti'])
+    .where('users.issuer', '=', issuer).where('users.subject', '=', subject)
+    .executeTakeFirst()
+  if (row === undefined) return undefined
+  const { at, originJti } = row
+  return { user: asUser(row), signOut: at === null ? undefined : { at, originJti } }
 }
 
 export async function findUserByEmail (db: Database, email: string): Promise<User | undefined> {
