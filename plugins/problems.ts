@@ -2,6 +2,7 @@ import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { sendProblem } from '../src/error-response.ts'
 import { Problem } from '../src/problems.ts'
+import { whyUnroutable } from '../src/unroutable.ts'
 
 /** Every refusal and failure leaves as a problem detail, also on addresses and methods that do not exist. */
 const problems: FastifyPluginAsync = async fastify => {
@@ -21,6 +22,8 @@ const problems: FastifyPluginAsync = async fastify => {
   fastify.setNotFoundHandler(refuse)
 
   function refuse (request: FastifyRequest, reply: FastifyReply): FastifyReply {
+    const reason = whyUnroutable(request)
+    if (reason !== undefined) return sendProblem(reply, reason)
     const [path = ''] = request.url.split('?', 1)
     const allowed = allowedMethods(methods, path)
     return sendProblem(reply, allowed.length === 0

@@ -6,11 +6,11 @@ import type { DestinationStream } from 'pino'
 import { answerBrokenRequest } from './broken-request.ts'
 import type { Config } from './config.ts'
 import { serializeError } from './error-log.ts'
-import { sendProblem } from './error-response.ts'
 import { namesOneHost } from './host.ts'
 import { Problem } from './problems.ts'
 import { requestId } from './request-id.ts'
 import { constantHeaders } from './responses.ts'
+import { routeNowhere } from './unroutable.ts'
 import { compileValidator } from './validation.ts'
 
 /** The service, as one plugin. */
@@ -72,11 +72,7 @@ export function serverOptions (config: Config, log?: DestinationStream): Fastify
     keepAliveTimeout: 72_000,
     // A connection that is kept open is served until it is told to close.
     return503OnClosing: false,
-    frameworkErrors: (error, { method, log }, reply) => {
-      sendProblem(reply.header('x-request-id', reply.request.id).headers(constantHeaders), error)
-      log.info({ method, status: reply.statusCode, code: reply.request.problem?.code }, 'request')
-      if (reply.request.problem !== null) reply.server.noteBrokenRequest?.(reply.request.problem.code)
-    },
+    frameworkErrors: routeNowhere,
     clientErrorHandler: answerBrokenRequest
   }
 }

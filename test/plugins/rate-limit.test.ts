@@ -38,6 +38,18 @@ t.test('bad tokens and unknown addresses count for the network address', async t
   t.strictSame(codes(await app.inject({ url: '/me', headers: bearer(pool.idToken()) })), [429, 'rate_limited'], 'a token that nobody knows is not even verified')
 })
 
+t.test('so do addresses that the router cannot read', async t => {
+  const { app, log } = await startApp(t, { ...limit, TRUST_PROXY: '127.0.0.1' })
+  const from = async (client: string, url: string) => app.inject({ url, headers: { 'x-forwarded-for': client } })
+  const unreadable = ['/%', '/articles/%zz', '/%c0%af', `/articles/${'1'.repeat(200)}`, '/articles%']
+  for (const [n, url] of unreadable.entries()) t.match((await from('192.0.2.1', url)).headers.ratelimit, `"address";r=${4 - n};`, url)
+  log.length = 0
+  for (const url of unreadable) t.strictSame(codes(await from('192.0.2.1', url)), [429, 'rate_limited'], url)
+  t.equal(log.length, unreadable.length, 'each is one line')
+  t.strictSame(codes(await from('192.0.2.2', '/%')), [400, 'validation_failed'])
+  t.strictSame(codes(await from('192.0.2.2', `/articles/${'1'.repeat(200)}`)), [404, 'not_found'])
+})
+
 t.test('a token that verified before passes where its address is limited', async t => {
   const { app, pool } = await startApp(t, limit)
   const alice = person(app, pool, 'alice')
