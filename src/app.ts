@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import autoload from '@fastify/autoload'
 import { LogController, type FastifyHttpOptions, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { DestinationStream } from 'pino'
-import { answerBrokenRequest } from './broken-request.ts'
+import { brokenRequestHandler } from './broken-request.ts'
 import type { Config } from './config.ts'
 import { serializeError } from './error-log.ts'
 import { namesOneHost } from './host.ts'
@@ -73,7 +73,7 @@ export function serverOptions (config: Config, log?: DestinationStream): Fastify
     // A connection that is kept open is served until it is told to close.
     return503OnClosing: false,
     frameworkErrors: routeNowhere,
-    clientErrorHandler: answerBrokenRequest
+    clientErrorHandler: brokenRequestHandler()
   }
 }
 

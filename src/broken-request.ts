@@ -17,8 +17,24 @@ type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null }
 
 const waiting = new WeakSet<Socket>()
 
-/** Fastify's `clientErrorHandler`: answers what is not HTTP enough to become a request, after what came before it on the connection. */
-export function answerBrokenRequest (this: FastifyInstance, error: Error & { code?: string }, socket: AnsweringSocket): void {
+/**
+ * A `clientErrorHandler` for Fastify: answers what is not HTTP enough to become a request, after what came before it on the connection.
+ * No limit holds for that, so one is logged in a while, and those after it are only counted.
+ */
+export function brokenRequestHandler (): (this: FastifyInstance, error: Error & { code?: string }, socket: AnsweringSocket) => void {
+  let unsaid = 0
+  let lastSaid = -Infinity
+  return function (error, socket) {
+    answer(this, error, socket, line => {
+      const isTime = performance.now() - lastSaid >= pause
+      this.log[isTime ? 'info' : 'debug']({ ...line, ...(isTime && unsaid > 0 && { unsaid }) }, 'request')
+      if (isTime) lastSaid = performance.now()
+      unsaid = isTime ? 0 : unsaid + 1
+    })
+  }
+}
+
+function answer (fastify: FastifyInstance, error: Error & { code?: string }, socket: AnsweringSocket, log: (line: Record<string, unknown>) => void): void {
   if (waiting.has(socket)) return
   // A request that came whole has its answer on the way: what is written now would be taken for it.
   const pending = socket._httpMessage
@@ -26,7 +42,7 @@ export function answerBrokenRequest (this: FastifyInstance, error: Error & { cod
     waiting.add(socket)
     pending.once('finish', () => {
       waiting.delete(socket)
-      if (socket.writable) answerBrokenRequest.call(this, error, socket)
+      if (socket.writable) answer(fastify, error, socket, log)
     })
     return
   }
@@ -42,8 +58,8 @@ export function answerBrokenRequest (this: FastifyInstance, error: Error & { cod
   const [code, detail] = brokenRequests[error.code ?? ''] ?? notHttp
   const reqId = randomUUID()
   const body = JSON.stringify(problemBody(new Problem(code, detail), reqId))
-  this.log.info({ reqId, status: catalogue[code][0], code, reason: error.code }, 'request')
-  this.noteBrokenRequest?.(code)
+  log({ reqId, status: catalogue[code][0], code, reason: error.code })
+  fastify.noteBrokenRequest?.(code)
   socket.end([
     `HTTP/1.1 ${catalogue[code][0]} ${catalogue[code][1]}`,
     'Content-Type: application/problem+json; charset=utf-8',
@@ -58,6 +74,8 @@ export function answerBrokenRequest (this: FastifyInstance, error: Error & { cod
   setTimeout(() => socket.destroy(), linger).unref()
 }
 
+/** How long there is no second line about requests that are broken, in milliseconds. */
+const pause = 5_000
 /** How long a client may take to read why its connection is closed, in milliseconds. */
 const linger = 1_000
 

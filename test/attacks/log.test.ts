@@ -49,6 +49,17 @@ t.test('no header reaches the log, however it is written', async t => {
   t.notMatch(log.join(''), /forged|[^ -~\n]/)
 })
 
+t.test('a flood of what is no HTTP does not flood the log', async t => {
+  const { exchange, log } = await startOnWire(t, { LOG_LEVEL: 'debug' })
+  log.length = 0
+  for (let n = 0; n < 50; n++) t.strictSame((await exchange('NONSENSE\r\n\r\n')).statuses, [400])
+  const lines = log.map(line => JSON.parse(line)).filter(({ reason }) => reason === 'HPE_INVALID_METHOD')
+  const [first, ...others] = lines.filter(({ level }) => level >= 30)
+  t.match(first, { reqId: /^[0-9a-f-]{36}$/, status: 400, code: 'validation_failed', unsaid: undefined, msg: 'request' })
+  t.ok(others.length < 10, `${others.length}`)
+  t.equal(lines.length, 50, 'at the level of debug each has its line')
+})
+
 t.test('of an error the log says nothing that a library hung on it', t => {
   const cause = Object.assign(new Error('the cause'), { config: { password: 'hunter2' } })
   const error = Object.assign(new Error('it failed', { cause }), { code: 'EX', command: { name: 'auth', args: ['hunter2'] }, request: { headers: 'hunter2' } })
