@@ -1,12 +1,12 @@
 // A write to a socket wakes whoever waits for it, and on a virtual machine that costs more than all the rest of a short
 // request. Written one right after the other, the answers of a turn find their reader awake.
 
-import type { FastifyPluginAsync } from 'fastify'
+import type { DoneFuncWithErrOrRes, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 
 /** Sends what has been answered in one turn of the event loop together, at its end. */
 const answerTogether: FastifyPluginAsync = async fastify => {
-  let answers: (() => void)[] = []
+  let answers: DoneFuncWithErrOrRes[] = []
 
   fastify.addHook('onSend', (_request, _reply, _payload, send) => {
     if (answers.length === 0) setImmediate(sendAll)
@@ -16,7 +16,14 @@ const answerTogether: FastifyPluginAsync = async fastify => {
   function sendAll (): void {
     const ready = answers
     answers = []
-    for (const send of ready) send()
+    for (const send of ready) {
+      try {
+        send()
+      } catch (cause) {
+        // A payload or a header that Node cannot send: the failure of this one request, as it would be without a wait.
+        send(new Error('the answer cannot be sent', { cause }))
+      }
+    }
   }
 }
 

@@ -21,3 +21,19 @@ t.test('what is asked in one turn of the event loop is answered at its end, each
   t.strictSame(answers.map(answer => [answer.statusCode, answer.json().letter]), [[200, 'a'], [500, undefined], [200, 'c']])
   t.strictSame(happened, ['asked a', 'asked b', 'asked c', 'sent a', 'sent b', 'sent c'])
 })
+
+t.test('an answer that cannot be sent fails alone, as a 500', async t => {
+  const { app, log } = await startApp(t, {}, undefined, (app: FastifyInstance) => {
+    app.get('/boxes/:kind', (request, reply) => {
+      const kind = request.url.split('/').at(-1)
+      if (kind === 'payload') reply.type('text/plain').send({ not: 'a text' })
+      else if (kind === 'header') reply.header('x-box', 'a\nb').send('box')
+      else if (kind === 'status') reply.code(204).header('x-box', 'a\nb').send()
+      else reply.send('box')
+    })
+  })
+  const answers = await Promise.all(['one', 'payload', 'header', 'status', 'two'].map(async kind => app.inject(`/boxes/${kind}`)))
+  t.strictSame(answers.map(({ statusCode }) => statusCode), [200, 500, 500, 500, 200])
+  t.equal(answers[1]?.json().code, 'internal_error')
+  t.match(log.join(''), /the answer cannot be sent: Attempted to send payload of invalid type/)
+})
