@@ -1,4 +1,5 @@
 import type { Server } from 'node:http'
+import { Readable } from 'node:stream'
 import { fileURLToPath } from 'node:url'
 import autoload from '@fastify/autoload'
 import { LogController, type FastifyHttpOptions, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
@@ -23,6 +24,11 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
     if (request.headers.upgrade !== undefined) reply.header('connection', 'close')
     if (namesOneHost(request.raw)) done()
     else done(new Problem('validation_failed', 'A request has one Host header.'))
+  })
+  fastify.addHook('onSend', (_request, _reply, payload, done) => {
+    // Fastify listens to a stream once all hooks have run. Its failure while one of them waits would have nobody to tell, and end the process.
+    if (payload instanceof Readable) payload.once('error', () => {})
+    done()
   })
   // First, since what comes before is not traced; loaded only here, since it is large.
   if (config.tracesEndpoint !== undefined) await fastify.register((await import('./tracing/plugin.ts')).tracing, config)

@@ -1,7 +1,8 @@
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
+import { createReadStream } from 'node:fs'
 import { request as httpRequest } from 'node:http'
-import { connect } from 'node:net'
+import { connect, createServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
 import { freePort } from '../embedded-postgres.ts'
@@ -165,6 +166,25 @@ t.test('a Redis that hangs is not waited for by each request', { skip: hasRedis 
   const begun = performance.now()
   for (let n = 0; n < 60; n++) t.equal((await alice.request('GET', '/me')).statusCode, 200)
   t.ok(performance.now() - begun < 25_000, 'half a second each would be 30')
+})
+
+t.test('a file that cannot be read while Redis is waited for is a failure of its own request', async t => {
+  // A Redis that takes its time to count one.
+  const redis = createServer(socket => {
+    socket.on('error', () => {}).on('data', async data => {
+      const isCount = data.includes('eval')
+      if (isCount) await wait(100)
+      socket.write(isCount ? '*2\r\n:1\r\n:60000\r\n' : '$17\r\nredis_version:8.0\r\n')
+    })
+  }).listen(0, '127.0.0.1')
+  t.teardown(() => redis.close())
+  await once(redis, 'listening')
+  const { port } = Object(redis.address())
+  const { app, log } = await startApp(t, { ...limit, REDIS_URL: `redis://127.0.0.1:${port}` }, undefined, app => {
+    app.get('/file', async () => createReadStream(`${t.testdir()}/none`))
+  })
+  t.strictSame(codes(await app.inject('/file')), [500, 'internal_error'])
+  t.match(log.join(''), 'ENOENT')
 })
 
 t.test('those who come in between do not make the limit of an address forgotten', async t => {
