@@ -20,7 +20,6 @@ export const catalogue = {
   conflict: [409, 'Conflict'],
   precondition_failed: [412, 'Precondition failed'],
   payload_too_large: [413, 'The body is too large'],
-  uri_too_long: [414, 'The address is too long'],
   unsupported_media_type: [415, 'Unsupported media type'],
   range_not_satisfiable: [416, 'There is no such range'],
   idempotency_mismatch: [422, 'The idempotency key was used with another body'],
