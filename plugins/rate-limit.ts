@@ -2,7 +2,7 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
-import { Problem } from '../src/problems.ts'
+import { temporaryProblem } from '../src/problems.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -70,7 +70,7 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
 
   function refuse (reply: FastifyReply, stage: Stage, count: Count): never {
     tell(reply, stage, count)
-    throw new Problem('rate_limited', `No more than ${max} requests in ${window} s are taken here.`, { headers: { 'retry-after': `${Math.max(1, count.reset)}` } })
+    throw temporaryProblem('rate_limited', `No more than ${max} requests in ${window} s are taken here.`, { retryAfter: Math.max(1, count.reset) })
   }
 
   // https://datatracker.ietf.org/doc/draft-ietf-httpapi-ratelimit-headers/: a policy by its name, and what is left of that one.

@@ -1,6 +1,6 @@
 import type { FastifyReply } from 'fastify'
 import { isStorageUnavailable } from './database/open.ts'
-import { Problem, type ProblemCode } from './problems.ts'
+import { temporaryProblem, Problem, type ProblemCode } from './problems.ts'
 import { problemBody } from './responses.ts'
 
 declare module 'fastify' {
@@ -41,7 +41,7 @@ function asProblem (error: unknown): Problem {
   const refused = fileRefusals[statusOf(error)]
   if (refused !== undefined) return new Problem(...refused)
   if (isStorageUnavailable(error)) {
-    return new Problem('storage_unavailable', 'The database does not answer; try again.', { headers: { 'retry-after': '1' }, cause: error })
+    return temporaryProblem('storage_unavailable', 'The database does not answer; try again.', { cause: error })
   }
   return new Problem('internal_error', 'This was not foreseen; it has been logged under the request id.', { cause: error })
 }

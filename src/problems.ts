@@ -63,3 +63,12 @@ export class Problem extends StacklessError {
     this.errors = options.errors
   }
 }
+
+/** A refusal for the moment: the client may try again, after so many seconds. */
+export function temporaryProblem (
+  code: 'identity_provider_unavailable' | 'storage_unavailable' | 'overloaded' | 'rate_limited',
+  detail: string,
+  { retryAfter = 1, cause }: { retryAfter?: number, cause?: unknown } = {}
+): Problem {
+  return new Problem(code, detail, { headers: { 'retry-after': `${retryAfter}` }, cause })
+}

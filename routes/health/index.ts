@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { listPendingMigrations } from '../../src/database/migrate.ts'
-import { Problem } from '../../src/problems.ts'
+import { temporaryProblem } from '../../src/problems.ts'
 import { json, problems } from '../../src/responses.ts'
 
 const HealthSchema = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' })
@@ -29,17 +29,13 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
       response: { 200: json(HealthSchema, 'They can.'), ...problems() }
     }
   }, async () => {
-    if (fastify.isDraining()) throw notReady('overloaded', 'The service is stopping.')
-    if (!fastify.keyStore.ready) throw notReady('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
+    if (fastify.isDraining()) throw temporaryProblem('overloaded', 'The service is stopping.')
+    if (!fastify.keyStore.ready) throw temporaryProblem('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
     const pending = await listPendingMigrations(fastify.db)
-    if (pending.length > 0) throw notReady('storage_unavailable', 'The database has migrations to come.')
+    if (pending.length > 0) throw temporaryProblem('storage_unavailable', 'The database has migrations to come.')
     fastify.noteProbe()
     return { status: 'ok' as const }
   })
-}
-
-function notReady (code: 'identity_provider_unavailable' | 'storage_unavailable' | 'overloaded', detail: string): Problem {
-  return new Problem(code, detail, { headers: { 'retry-after': '1' } })
 }
 
 export default health

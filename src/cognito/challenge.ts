@@ -1,4 +1,4 @@
-import { Problem } from '../problems.ts'
+import { temporaryProblem, Problem } from '../problems.ts'
 import { KeysUnavailableError, UnknownKeyError } from './key-store.ts'
 import { TokenRefusal } from './refusal.ts'
 
@@ -11,10 +11,7 @@ export const defaultRealm = 'articles'
 export function authenticationProblem (error: unknown, realm: string): Problem {
   if (error instanceof Problem) return error
   if (error instanceof KeysUnavailableError) {
-    return new Problem('identity_provider_unavailable', 'The keys that would verify the token could not be fetched.', {
-      headers: { 'retry-after': `${error.retryAfter}` },
-      cause: error
-    })
+    return temporaryProblem('identity_provider_unavailable', 'The keys that would verify the token could not be fetched.', { retryAfter: error.retryAfter, cause: error })
   }
   const refusal = error instanceof UnknownKeyError ? new TokenRefusal('unknown_key', 'The user pool has no such signing key', { cause: error }) : error
   if (!(refusal instanceof TokenRefusal)) throw error
