@@ -3,10 +3,10 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { databaseStatistics } from '../src/database/statistics.ts'
 import { LoadShedder } from '../src/load-shedder.ts'
-import { Problem } from '../src/problems.ts'
+import { temporaryProblem } from '../src/problems.ts'
 import { problemBody } from '../src/responses.ts'
 
-const overloaded = new Problem('overloaded', 'There is more to do here than can be done; try again.', { headers: { 'retry-after': '1' } })
+const overloaded = temporaryProblem('overloaded', 'There is more to do here than can be done; try again.')
 
 /**
  * Refuses what is too much before anything is done for it but to say who may read the refusal (`cors`), so that the rest is answered in time. Health is asked for by those
