@@ -4,6 +4,14 @@ import fp from 'fastify-plugin'
 import { TokenRefusal } from '../src/cognito/refusal.ts'
 import { databaseStatistics } from '../src/database/statistics.ts'
 import { listenForScrapes, urlOf } from '../src/metrics/listener.ts'
+import type { ProblemCode } from '../src/problems.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** Told of the refusal of what did not become a request, and so passes no hook; there where there are metrics. */
+    noteBrokenRequest?: (code: ProblemCode) => void
+  }
+}
 
 interface MetricsOptions {
   metricsPort: number | undefined

@@ -4,6 +4,13 @@ import { sendProblem } from '../src/error-response.ts'
 import { Problem } from '../src/problems.ts'
 import { whyUnroutable } from '../src/unroutable.ts'
 
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** What the request was refused with. */
+    problem: Problem | null
+  }
+}
+
 /** Every refusal and failure leaves as a problem detail, also on addresses and methods that do not exist. */
 const problems: FastifyPluginAsync = async fastify => {
   const methods = new Map<string, string[]>()

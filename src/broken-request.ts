@@ -5,13 +5,6 @@ import type { FastifyInstance } from 'fastify'
 import { catalogue, Problem, type ProblemCode } from './problems.ts'
 import { constantHeaders, problemBody } from './responses.ts'
 
-declare module 'fastify' {
-  interface FastifyInstance {
-    /** Told of the refusal of what did not become a request, and so passes no hook; there where somebody counts them. */
-    noteBrokenRequest?: (code: ProblemCode) => void
-  }
-}
-
 /** The answer that Node is about to send on the socket, which has no other name for it. */
 type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null }
 

@@ -3,13 +3,6 @@ import { isStorageUnavailable } from './database/open.ts'
 import { temporaryProblem, Problem, type ProblemCode } from './problems.ts'
 import { problemBody } from './responses.ts'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** What the request was refused with. */
-    problem: Problem | null
-  }
-}
-
 /** Answers with the problem that an error is to the client. */
 export function sendProblem (reply: FastifyReply, error: unknown): FastifyReply {
   const problem = asProblem(error)
