@@ -1,5 +1,5 @@
 import { temporaryProblem, Problem } from '../problems.ts'
-import { KeysUnavailableError, UnknownKeyError } from './key-store.ts'
+import { KeysUnavailableError, UnknownKeyError } from './key-errors.ts'
 import { TokenRefusal } from './refusal.ts'
 
 export const defaultRealm = 'articles'

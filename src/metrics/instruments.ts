@@ -1,5 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { KeySetStatistics } from '../cognito/key-store.ts'
+import type { KeySetStatistics } from '../cognito/key-set-keeper.ts'
 import type { RefusalReason } from '../cognito/refusal.ts'
 import type { QueryObservation } from '../database/observe.ts'
 import type { DatabaseStatistics } from '../database/statistics.ts'

@@ -1,6 +1,6 @@
 import t from 'tap'
 import { authenticationProblem } from '../../src/cognito/challenge.ts'
-import { KeysUnavailableError, UnknownKeyError } from '../../src/cognito/key-store.ts'
+import { KeysUnavailableError, UnknownKeyError } from '../../src/cognito/key-errors.ts'
 import { TokenRefusal } from '../../src/cognito/refusal.ts'
 import { Problem } from '../../src/problems.ts'
 

@@ -1,7 +1,7 @@
 import type { RequestListener } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { KeysUnavailableError } from '../../src/cognito/key-store.ts'
+import { KeysUnavailableError } from '../../src/cognito/key-errors.ts'
 import { startPool } from '../helper.ts'
 import { makeKey, publicJwk, until } from '../user-pool.ts'
 import { gaps, startKeyStore } from './start-key-store.ts'

@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import type { KeySetStorage, StoredKeySet } from '../../src/cognito/key-store.ts'
+import type { KeySetStorage, StoredKeySet } from '../../src/cognito/key-set-storage.ts'
 import { startPool } from '../helper.ts'
 import { makeKey, publicJwk, until, type UserPool } from '../user-pool.ts'
 import { startKeyStore } from './start-key-store.ts'
