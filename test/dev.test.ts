@@ -35,9 +35,13 @@ async function settings (t: Test): Promise<Settings> {
   return { PORT: await freePort(), COGNITO_PORT: await freePort(), DEV_DATA: join(folder, 'data') }
 }
 
+function runDev (t: Test, variables: Record<string, string>, ...args: string[]): RunningProcess {
+  return run(t, 'dev/dev.ts', variables, { args, covered: false })
+}
+
 /** npm run dev, up to what it prints when both are ready. */
 async function startDev (t: Test, variables: Settings): Promise<Dev> {
-  const dev = run(t, 'dev/dev.ts', variables)
+  const dev = runDev(t, variables)
   const commands = () => dev.output.stdout.split('\n').filter(line => line.startsWith('  curl ')).map(line => line.trim())
   await new Promise<void>(resolve => {
     dev.exited.then(() => resolve())
@@ -186,7 +190,7 @@ t.test('npm run dev names a port that is taken, and leaves nothing running', asy
     const variables = await settings(t)
     const taken = await listen(Number(variables[variable]))
     t.teardown(() => taken.close())
-    await refuses(t, run(t, 'dev/dev.ts', variables), [`Port ${variables[variable]} is taken. Stop what listens there, or set ${variable}.`])
+    await refuses(t, runDev(t, variables), [`Port ${variables[variable]} is taken. Stop what listens there, or set ${variable}.`])
     t.ok(await isFree(variable === 'PORT' ? variables.COGNITO_PORT : variables.PORT))
     t.notOk(existsSync(variables.DEV_DATA), 'the data of whoever has the port are left alone')
   }
@@ -194,12 +198,12 @@ t.test('npm run dev names a port that is taken, and leaves nothing running', asy
 
 t.test('npm run dev names a variable that is wrong', async t => {
   const variables = await settings(t)
-  await refuses(t, run(t, 'dev/dev.ts', { ...variables, COGNITO_PORT: 'nine' }), ['COGNITO_PORT: held "nine"; npm run dev takes a port number, 1 to 65535'])
-  await refuses(t, run(t, 'dev/dev.ts', { ...variables, PORT: '0' }), ['PORT: held "0"; npm run dev takes a port number, 1 to 65535'])
-  await refuses(t, run(t, 'dev/dev.ts', { ...variables, USER_PROVISIONING: 'sometimes' }), [/^USER_PROVISIONING: held "sometimes"; it takes /])
+  await refuses(t, runDev(t, { ...variables, COGNITO_PORT: 'nine' }), ['COGNITO_PORT: held "nine"; npm run dev takes a port number, 1 to 65535'])
+  await refuses(t, runDev(t, { ...variables, PORT: '0' }), ['PORT: held "0"; npm run dev takes a port number, 1 to 65535'])
+  await refuses(t, runDev(t, { ...variables, USER_PROVISIONING: 'sometimes' }), [/^USER_PROVISIONING: held "sometimes"; it takes /])
   const elsewhere = { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: 'http://127.0.0.1:4566' }
-  await refuses(t, run(t, 'dev/dev.ts', { ...variables, ...elsewhere }), [/^AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: held "http:\/\/127\.0\.0\.1:4566"; .*unset it/])
-  await refuses(t, run(t, 'dev/dev.ts', variables, { args: ['--port', '1'] }), ['npm run dev takes no arguments but --help; it got --port 1'])
+  await refuses(t, runDev(t, { ...variables, ...elsewhere }), [/^AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: held "http:\/\/127\.0\.0\.1:4566"; .*unset it/])
+  await refuses(t, runDev(t, variables, '--port', '1'), ['npm run dev takes no arguments but --help; it got --port 1'])
 })
 
 t.test('npm run dev lets variables that are set win', async t => {
@@ -211,7 +215,7 @@ t.test('npm run dev lets variables that are set win', async t => {
 
 t.test('npm run dev ends when the service does', async t => {
   const variables = await settings(t)
-  await refuses(t, run(t, 'dev/dev.ts', { ...variables, DATABASE_URL: `sqlite:${tmpdir()}` }), [/^The service cannot start: /])
+  await refuses(t, runDev(t, { ...variables, DATABASE_URL: `sqlite:${tmpdir()}` }), [/^The service cannot start: /])
   t.ok(await isFree(variables.COGNITO_PORT))
 
   const { child, exited, output } = await startDev(t, variables)
@@ -231,7 +235,7 @@ t.test('npm run dev leaves no service behind when it is killed', async t => {
 })
 
 t.test('npm run dev -- --help says what it does', async t => {
-  const { exited, output } = run(t, 'dev/dev.ts', {}, { args: ['--help'] })
+  const { exited, output } = runDev(t, {}, '--help')
   t.equal(await exited, 0)
   t.match(output.stdout, /COGNITO_PORT/)
   t.equal(output.stderr, '')

@@ -61,7 +61,7 @@ t.test('a rolling restart under load drops no request, and loses nothing', async
   const DATABASE_URL = await newDatabase(t)
   const balancer = await startBalancer(t)
   const start = async () => {
-    const service = run(t, 'src/server.ts', environment(pool, { DATABASE_URL, PORT: '0' }))
+    const service = run(t, 'src/server.ts', environment(pool, { DATABASE_URL, PORT: '0' }), { covered: false })
     const address = () => /Server listening at (http:[^"]+)/.exec(service.output.stdout)?.[1]
     await until(() => address() !== undefined || service.child.exitCode !== null)
     balancer.add(address() ?? '')

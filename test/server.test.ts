@@ -93,7 +93,7 @@ t.test('a client that never finishes does not keep the service from stopping', a
 t.test('a fault that nothing caught is logged, and stops the service with status 1', async t => {
   const pool = await startPool(t)
   const fault = 'data:text/javascript,process.stdin.once("data", () => { throw new Error("out of the blue") })'
-  const { child, exited, output } = await startService(t, environment(pool), ['--import', fault])
+  const { child, exited, output } = await startService(t, environment(pool), { nodeArgs: ['--import', fault] })
   child.stdin?.write('now')
   t.equal(await exited, 1)
   t.match(output.stdout, /"level":60.*out of the blue.*"msg":"stopping after a fault"/)

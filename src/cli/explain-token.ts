@@ -1,3 +1,4 @@
+import { Console } from 'node:console'
 import { text } from 'node:stream/consumers'
 import Fastify from 'fastify'
 import { explainRefusal, readLeniently } from '../cognito/explain.ts'
@@ -17,6 +18,7 @@ import { refuseSignedOut } from '../sign-outs/sign-out.ts'
 import { bindIdentity, type NotBound } from '../users/bind.ts'
 import { findUserByIdentity } from '../users/queries.ts'
 import { printable } from './table.ts'
+import type { Terminal } from './terminal.ts'
 
 const help = `npm run explain-token -- TOKEN      (or the token on standard input)
 
@@ -30,30 +32,39 @@ const notBound: Record<NotBound, string> = {
   email_not_verified: 'But its email_verified is not true: email_not_verified. Verify the address with Cognito, and sign in again.'
 }
 
-if (process.argv.includes('--help') || (process.argv.length < 3 && process.stdin.isTTY)) {
-  console.log(help)
-} else {
+if (import.meta.main) process.exitCode = await explainToken(process.argv.slice(2), process)
+
+/** @returns the exit status */
+export async function explainToken (args: string[], { env, stdin, stdout, stderr }: Terminal): Promise<number> {
+  const console = new Console(stdout, stderr)
+  if (args.includes('--help') || (args.length === 0 && stdin.isTTY)) {
+    console.log(help)
+    return 0
+  }
   try {
-    const given = process.argv[2] ?? await text(process.stdin)
-    await explain(given.trim().replace(/^(authorization: *)?bearer +/i, ''), readConfig(process.env))
+    const given = args[0] ?? await text(stdin)
+    const accepted = await explain(given.trim().replace(/^(authorization: *)?bearer +/i, ''), readConfig(env), line => console.log(line))
+    return accepted ? 0 : 1
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     console.error(error.message)
-    process.exitCode = 1
+    return 1
   }
 }
 
-async function explain (token: string, config: Config): Promise<void> {
+interface Explanation { accepted: boolean, lines: string[] }
+
+/** @returns whether the service accepts the token */
+async function explain (token: string, config: Config, print: (line: string) => void): Promise<boolean> {
   const issuers = listIssuers(config)
   const db = openDatabase(config.databaseUrl, { mustExist: true })
   try {
     const verdict = await verify(token, config)
-    if (verdict instanceof Problem) refused(verdict, token, config, issuers)
-    else await accepted(verdict, token, config, db, issuers)
-
-    console.log('\nThe configuration:')
-    for (const issuer of issuers) await check(`keys of ${issuer.name}${issuer.optional ? ' (most pools do not have this issuer)' : ''}`, () => keyServer(issuer, config))
-    await check('database', () => database(db))
+    const { accepted, lines } = verdict instanceof Problem ? refused(verdict, token, config, issuers) : await verified(verdict, token, config, db, issuers)
+    for (const line of [...lines, '', 'The configuration:']) print(line)
+    for (const issuer of issuers) print(await check(`keys of ${issuer.name}${issuer.optional ? ' (most pools do not have this issuer)' : ''}`, () => keyServer(issuer, config)))
+    print(await check('database', () => database(db)))
+    return accepted
   } finally {
     await db.destroy()
   }
@@ -71,37 +82,46 @@ async function verify (token: string, config: Config): Promise<VerifiedUser | Pr
   return verdict
 }
 
-function refused ({ code, message, cause }: Problem, token: string, config: Config, issuers: Issuer[]): void {
-  process.exitCode = 1
-  if (!(cause instanceof TokenRefusal)) return console.log(`The token cannot be judged: ${code}\n  ${message}`)
+function refused ({ code, message, cause }: Problem, token: string, config: Config, issuers: Issuer[]): Explanation {
+  if (!(cause instanceof TokenRefusal)) return { accepted: false, lines: [`The token cannot be judged: ${code}`, `  ${message}`] }
   const { expected, found, fix } = explainRefusal(cause.reason, readLeniently(token), { ...config, issuers: issuers.map(({ name }) => name) }, Date.now())
-  console.log(`The token is refused: ${code}, ${cause.reason}\n  ${message}`)
-  console.log(`  Expected  ${printable(expected)}\n  Found     ${printable(found)}\n  Fix       ${printable(fix)}`)
-}
-
-async function accepted (user: VerifiedUser, token: string, config: Config, db: Database, issuers: Issuer[]): Promise<void> {
-  console.log(`The token is good: an ${user.tokenUse} token of ${printable(user.username)}, until ${new Date(user.expiresAt * 1000).toISOString()}`)
-  try {
-    refuseSignedOut(await findSignOut(db, user), user)
-    console.log(`  ${printable(await localUser(user, config, db))}`)
-  } catch (error) {
-    if (error instanceof TokenRefusal) return refused(new Problem('invalid_auth_token', `${error.message}.`, { cause: error }), token, config, issuers)
-    console.log(`  Whether there is a local user cannot be said: ${reason(error)}`)
-    process.exitCode = 1
+  return {
+    accepted: false,
+    lines: [
+      `The token is refused: ${code}, ${cause.reason}`,
+      `  ${message}`,
+      `  Expected  ${printable(expected)}`,
+      `  Found     ${printable(found)}`,
+      `  Fix       ${printable(fix)}`
+    ]
   }
 }
 
-async function localUser (verified: VerifiedUser, { provisioning }: Config, db: Database): Promise<string> {
+async function verified (user: VerifiedUser, token: string, config: Config, db: Database, issuers: Issuer[]): Promise<Explanation> {
+  const good = `The token is good: an ${user.tokenUse} token of ${printable(user.username)}, until ${new Date(user.expiresAt * 1000).toISOString()}`
+  try {
+    refuseSignedOut(await findSignOut(db, user), user)
+    const { accepted, text } = await localUser(user, config, db)
+    return { accepted, lines: [good, `  ${printable(text)}`] }
+  } catch (error) {
+    const why = error instanceof TokenRefusal
+      ? refused(new Problem('invalid_auth_token', `${error.message}.`, { cause: error }), token, config, issuers).lines
+      : [`  Whether there is a local user cannot be said: ${reason(error)}`]
+    return { accepted: false, lines: [good, ...why] }
+  }
+}
+
+async function localUser (verified: VerifiedUser, { provisioning }: Config, db: Database): Promise<{ accepted: boolean, text: string }> {
+  const refused = (text: string) => ({ accepted: false, text })
+  const accepted = (text: string) => ({ accepted: true, text })
   const user = await findUserByIdentity(db, verified.issuer, verified.subject)
-  if (user !== undefined && !user.disabled) return `The local user is ${user.username}, number ${user.id}.`
-  process.exitCode = 1
-  if (user !== undefined) return 'But the local user is disabled: user_disabled. An administrator can enable it: npm run users -- enable.'
-  if (verified.tokenUse !== 'id') return 'But no local user is bound to it: no_such_user. Come once with an id token: an access token has no e-mail address.'
+  if (user !== undefined && !user.disabled) return accepted(`The local user is ${user.username}, number ${user.id}.`)
+  if (user !== undefined) return refused('But the local user is disabled: user_disabled. An administrator can enable it: npm run users -- enable.')
+  if (verified.tokenUse !== 'id') return refused('But no local user is bound to it: no_such_user. Come once with an id token: an access token has no e-mail address.')
   // What its first request would do, done and undone.
   const bound = await rehearse(db, transaction => bindIdentity(transaction, verified, { actor: verified.username, provision: provisioning === 'auto' }))
-  if (typeof bound === 'string') return notBound[bound]
-  process.exitCode = 0
-  return bound.createdAt === bound.updatedAt ? 'A local user is made on its first request.' : `The local user ${bound.username} is bound to it on its first request.`
+  if (typeof bound === 'string') return refused(notBound[bound])
+  return accepted(bound.createdAt === bound.updatedAt ? 'A local user is made on its first request.' : `The local user ${bound.username} is bound to it on its first request.`)
 }
 
 async function keyServer ({ jwksUri }: Issuer, config: Config): Promise<string> {
@@ -115,11 +135,11 @@ async function database (db: Database): Promise<string> {
   return 'answers, with every migration applied'
 }
 
-async function check (what: string, look: () => Promise<string>): Promise<void> {
+async function check (what: string, look: () => Promise<string>): Promise<string> {
   try {
-    console.log(`  ok      ${what}: ${await look()}`)
+    return `  ok      ${what}: ${await look()}`
   } catch (error) {
-    console.log(`  FAILED  ${what}: ${reason(error)}`)
+    return `  FAILED  ${what}: ${reason(error)}`
   }
 }
 

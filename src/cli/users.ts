@@ -1,7 +1,8 @@
+import { Console } from 'node:console'
 import { parseArgs } from 'node:util'
 import { listIssuers } from '../cognito/issuers.ts'
 import { userPoolClient } from '../cognito/user-pool-client.ts'
-import { ConfigError, readConfig, readDatabaseUrl } from '../config.ts'
+import { readConfig, readDatabaseUrl } from '../config.ts'
 import { migrateToLatest } from '../database/migrate.ts'
 import { openDatabase } from '../database/open.ts'
 import type { Database } from '../database/tables.ts'
@@ -12,6 +13,7 @@ import { NewUserSchema } from '../users/schemas.ts'
 import { syncUsers, type SyncChange } from '../users/sync.ts'
 import { compileValidator } from '../validation.ts'
 import { formatTable, printable } from './table.ts'
+import type { Terminal } from './terminal.ts'
 
 const help = `npm run users -- COMMAND [--json]
 
@@ -38,12 +40,19 @@ const commands: Partial<Record<string, [number, number]>> = {
   help: [0, Infinity], list: [0, 1], show: [1, 1], add: [2, 2], disable: [1, 1], enable: [1, 1], remove: [1, 1], sync: [0, 0]
 }
 
-try {
-  await run(process.argv.slice(2))
-} catch (error) {
-  console.error(error instanceof ConfigError || error instanceof Problem ? error.message : `${error instanceof Error ? error.message : error}`)
-  if (error instanceof UsageError) console.error('\n' + help)
-  process.exitCode = error instanceof UsageError ? 2 : 1
+if (import.meta.main) process.exitCode = await users(process.argv.slice(2), process)
+
+/** @returns the exit status */
+export async function users (args: string[], terminal: Terminal): Promise<number> {
+  const console = new Console(terminal.stdout, terminal.stderr)
+  try {
+    console.log(await run(args, terminal, line => console.log(line)))
+    return 0
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : `${error}`)
+    if (error instanceof UsageError) console.error('\n' + help)
+    return error instanceof UsageError ? 2 : 1
+  }
 }
 
 interface Arguments {
@@ -54,22 +63,24 @@ interface Arguments {
   pagesPerSecond: number
 }
 
-async function run (args: string[]): Promise<void> {
+/** @param print for what is told while it happens; the rest is returned */
+async function run (args: string[], terminal: Terminal, print: (line: string) => void): Promise<string> {
   const { command, operands: [first = '', second = ''], json, dryRun, pagesPerSecond } = parse(args)
-  if (command === 'help') return console.log(help)
+  if (command === 'help') return help
   if (command === 'add') checkNewUser(first, second)
 
-  const db = openDatabase(readDatabaseUrl(process.env))
+  const db = openDatabase(readDatabaseUrl(terminal.env))
   try {
     await migrateToLatest(db)
     switch (command) {
       case 'list': return await list(db, first, json)
-      case 'show': return print(await findOne(db, first), json)
-      case 'add': return print(await addUser(db, actor, { username: first, email: second, issuer: null, sub: null }), json)
-      case 'disable': return print(await changeUser(db, actor, (await findOne(db, first)).id, { disabled: true }), json)
-      case 'enable': return print(await changeUser(db, actor, (await findOne(db, first)).id, { disabled: false }), json)
+      case 'show': return show(await findOne(db, first), json)
+      case 'add': return show(await addUser(db, actor, { username: first, email: second, issuer: null, sub: null }), json)
+      case 'disable': return show(await changeUser(db, actor, (await findOne(db, first)).id, { disabled: true }), json)
+      case 'enable': return show(await changeUser(db, actor, (await findOne(db, first)).id, { disabled: false }), json)
       case 'remove': return await remove(db, first, json)
-      case 'sync': return await sync(db, { json, dryRun, pagesPerSecond })
+      // sync: parse() lets no other through.
+      default: return await sync(db, { json, dryRun, pagesPerSecond }, terminal, print)
     }
   } finally {
     await db.destroy()
@@ -102,7 +113,7 @@ function quoted (text: string): string {
   return printable(JSON.stringify(text))
 }
 
-async function list (db: Database, q: string, json: boolean): Promise<void> {
+async function list (db: Database, q: string, json: boolean): Promise<string> {
   const users: User[] = []
   let after: number | undefined = 0
   while (after !== undefined) {
@@ -110,7 +121,7 @@ async function list (db: Database, q: string, json: boolean): Promise<void> {
     users.push(...page.rows)
     after = page.next
   }
-  console.log(json ? JSON.stringify(users) : table(users))
+  return json ? JSON.stringify(users) : table(users)
 }
 
 /** @throws {UsageError} where no user can be called so */
@@ -120,10 +131,10 @@ function checkNewUser (username: string, email: string): void {
   if (error instanceof Problem) throw new UsageError(error.errors?.map(({ path, message }) => `${path.slice(1)} ${message}`).join('; '))
 }
 
-async function remove (db: Database, name: string, json: boolean): Promise<void> {
+async function remove (db: Database, name: string, json: boolean): Promise<string> {
   const user = await findOne(db, name)
   await removeUser(db, actor, user.id)
-  console.log(json ? JSON.stringify(user) : `Removed ${printable(user.username)}.`)
+  return json ? JSON.stringify(user) : `Removed ${printable(user.username)}.`
 }
 
 async function findOne (db: Database, name: string): Promise<User> {
@@ -134,11 +145,10 @@ async function findOne (db: Database, name: string): Promise<User> {
 
 interface SyncCommand { json: boolean, dryRun: boolean, pagesPerSecond: number }
 
-async function sync (db: Database, { json, dryRun, pagesPerSecond }: SyncCommand): Promise<void> {
-  const config = readConfig(process.env)
+async function sync (db: Database, { json, dryRun, pagesPerSecond }: SyncCommand, { env, stderr }: Terminal, print: (line: string) => void): Promise<string> {
+  const config = readConfig(env)
   const client = userPoolClient(config.endpoint)
   const changes: SyncChange[] = []
-  const terminal = process.stderr.isTTY
   try {
     for (const { userPoolId, original: issuer } of listIssuers(config).filter(({ optional }) => !optional)) {
       const total = await client.estimateUsers(userPoolId).catch(() => undefined)
@@ -149,27 +159,27 @@ async function sync (db: Database, { json, dryRun, pagesPerSecond }: SyncCommand
         pagesPerSecond,
         onChange: change => {
           changes.push(change)
-          if (!json) console.log(`${terminal ? '\r\x1b[K' : ''}${change.action}  ${printable(change.username)}  ${printable(change.detail)}`)
+          if (!json) print(`${stderr.isTTY ? '\r\x1b[K' : ''}${change.action}  ${printable(change.username)}  ${printable(change.detail)}`)
         },
         onPage: seen => {
           const progress = `${userPoolId}: ${seen}${total === undefined ? '' : ` of about ${total}`} users seen, ${changes.length} changes`
-          process.stderr.write(terminal ? `\r\x1b[K${bar(seen, total)}${progress}` : `${progress}\n`)
+          stderr.write(stderr.isTTY ? `\r\x1b[K${bar(seen, total)}${progress}` : `${progress}\n`)
         }
       })
     }
   } finally {
-    if (terminal) process.stderr.write('\n')
+    if (stderr.isTTY) stderr.write('\n')
     await client.close()
   }
-  console.log(json ? JSON.stringify(changes) : `${dryRun ? 'Would make' : 'Made'} ${changes.length} changes.`)
+  return json ? JSON.stringify(changes) : `${dryRun ? 'Would make' : 'Made'} ${changes.length} changes.`
 }
 
 function bar (seen: number, total: number | undefined): string {
   return total === undefined ? '' : `[${'#'.repeat(Math.round(30 * Math.min(1, seen / Math.max(1, total)))).padEnd(30, '.')}] `
 }
 
-function print (user: User, json: boolean): void {
-  console.log(json ? JSON.stringify(user) : table([user]))
+function show (user: User, json: boolean): string {
+  return json ? JSON.stringify(user) : table([user])
 }
 
 function table (users: User[]): string {

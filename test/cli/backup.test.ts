@@ -2,14 +2,21 @@ import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync,
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { insertArticle } from '../../src/articles/queries.ts'
+import { backup as command } from '../../src/cli/backup.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import { insertUser } from '../../src/users/queries.ts'
+import { runCommand, type Outcome } from '../command.ts'
 import { bearer, environment, startPool } from '../helper.ts'
 import { run, startService } from '../service-process.ts'
 
 /** Runs the command over a database file, and gives its exit status and what it wrote. */
-async function backup (t: Test, path: string, ...args: string[]): Promise<{ status: number | string, stdout: string, stderr: string }> {
+async function backup (path: string, ...args: string[]): Promise<Outcome> {
+  return runCommand(command, args, { DATABASE_URL: `sqlite:${path}` })
+}
+
+/** The same as a process of its own, as `npm run backup` does it. */
+async function backupProcess (t: Test, path: string, ...args: string[]): Promise<Outcome> {
   const { exited, output } = run(t, 'src/cli/backup.ts', { DATABASE_URL: `sqlite:${path}` }, { args })
   return { status: await exited, ...output }
 }
@@ -55,7 +62,7 @@ t.test('a backup that is made while the service writes holds all from before it,
   while (acknowledged.length < 50) await create()
   fill(path, 50)
   const before = [...acknowledged]
-  const running = backup(t, path, `${folder}/copy.db`)
+  const running = backupProcess(t, path, `${folder}/copy.db`)
   while (await Promise.race([running, undefined]) === undefined) await create()
   const { status, stdout, stderr } = await running
   t.strictSame({ status, stderr }, { status: 0, stderr: '' })
@@ -65,13 +72,13 @@ t.test('a backup that is made while the service writes holds all from before it,
   t.strictSame(kept.slice(0, before.length), before)
   t.strictSame(kept, acknowledged.slice(0, kept.length).concat(kept.length > acknowledged.length ? [`article ${acknowledged.length}`] : []), 'and no gap after it')
 
-  const inUse = await backup(t, path, '--restore', `${folder}/copy.db`)
+  const inUse = await backupProcess(t, path, '--restore', `${folder}/copy.db`)
   t.match(inUse, { status: 1, stdout: '', stderr: /articles\.db is in use, or cannot be locked; stop the service first\.\n$/ })
   await create()
   service.child.kill('SIGKILL')
   await service.exited
 
-  const restored = await backup(t, path, '--restore', `${folder}/copy.db`)
+  const restored = await backupProcess(t, path, '--restore', `${folder}/copy.db`)
   t.match(restored, { status: 0, stderr: '' })
   const aside = /What was there is in (.*)\.\n$/.exec(restored.stdout)?.[1] ?? ''
   t.strictSame(namesIn(aside), acknowledged, 'what the restore replaced has all of it, that of the write-ahead log too')
@@ -89,12 +96,12 @@ t.test('a backup replaces a file only when told to, and never the database itsel
   const folder = t.testdir({ 'there.db': 'something' })
   const path = `${folder}/articles.db`
   await makeDatabase(path, 'a')
-  t.match(await backup(t, path, `${folder}/there.db`), { status: 1, stderr: /there\.db is there already; --force replaces it\.\n$/ })
+  t.match(await backup(path, `${folder}/there.db`), { status: 1, stderr: /there\.db is there already; --force replaces it\.\n$/ })
   t.equal(readFileSync(`${folder}/there.db`, 'utf8'), 'something')
-  t.match(await backup(t, path, `${folder}/there.db`, '--force'), { status: 0, stderr: '' })
+  t.match(await backup(path, `${folder}/there.db`, '--force'), { status: 0, stderr: '' })
   t.strictSame(namesIn(`${folder}/there.db`), ['a'])
-  t.match(await backup(t, path, path, '--force'), { status: 1, stderr: /articles\.db is the database itself\.\n$/ })
-  t.match(await backup(t, path, '--restore', path), { status: 1, stderr: /articles\.db is the database itself\.\n$/ })
+  t.match(await backup(path, path, '--force'), { status: 1, stderr: /articles\.db is the database itself\.\n$/ })
+  t.match(await backup(path, '--restore', path), { status: 1, stderr: /articles\.db is the database itself\.\n$/ })
   t.strictSame(namesIn(path), ['a'])
 })
 
@@ -105,11 +112,11 @@ t.test('a backup that fails is one line, and leaves nothing behind', async t => 
   writeFileSync(`${folder}/damaged.db`, pages.fill(0xab, pages.length - 8192))
   new BetterSqlite3(`${folder}/other.db`).exec('create table boxes (label text)').close()
   const files = readdirSync(folder)
-  t.match(await backup(t, `${folder}/none.db`, `${folder}/copy.db`), { status: 1, stderr: /^There is no database .*none\.db\.\n$/ })
-  t.match(await backup(t, `${folder}/letter.db`, `${folder}/copy.db`), { status: 1, stderr: /^[^\n]*file is not a database\n$/ })
-  t.match(await backup(t, `${folder}/damaged.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*damaged\.db cannot be used: .+\n$/ })
-  t.match(await backup(t, `${folder}/other.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*other\.db cannot be used: it holds no articles\.\n$/ })
-  t.match(await backup(t, `${folder}/other.db`, `${folder}/none/copy.db`), { status: 1, stderr: /^There is no folder .*none\.\n$/ })
+  t.match(await backup(`${folder}/none.db`, `${folder}/copy.db`), { status: 1, stderr: /^There is no database .*none\.db\.\n$/ })
+  t.match(await backup(`${folder}/letter.db`, `${folder}/copy.db`), { status: 1, stderr: /^[^\n]*file is not a database\n$/ })
+  t.match(await backup(`${folder}/damaged.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*damaged\.db cannot be used: .+\n$/ })
+  t.match(await backup(`${folder}/other.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*other\.db cannot be used: it holds no articles\.\n$/ })
+  t.match(await backup(`${folder}/other.db`, `${folder}/none/copy.db`), { status: 1, stderr: /^There is no folder .*none\.\n$/ })
   t.strictSame(readdirSync(folder), files)
 })
 
@@ -117,11 +124,11 @@ t.test('a restore needs no database to replace, and one that it replaces may be 
   const folder = t.testdir()
   await makeDatabase(`${folder}/copy.db`, 'a', 'b')
   const path = `${folder}/new/articles.db`
-  t.match(await backup(t, path, '--restore', `${folder}/copy.db`), { status: 0, stdout: /^Restored .*articles\.db from .*copy\.db\.\n$/, stderr: '' })
+  t.match(await backup(path, '--restore', `${folder}/copy.db`), { status: 0, stdout: /^Restored .*articles\.db from .*copy\.db\.\n$/, stderr: '' })
   t.strictSame(namesIn(path), ['a', 'b'])
 
   for (const suffix of ['', '-wal', '-shm']) writeFileSync(`${path}${suffix}`, `a letter${suffix}`)
-  const { status, stdout } = await backup(t, path, '--restore', `${folder}/copy.db`)
+  const { status, stdout } = await backup(path, '--restore', `${folder}/copy.db`)
   t.equal(status, 0)
   const aside = /What was there is in (.*)\.\n$/.exec(stdout)?.[1] ?? ''
   for (const suffix of ['', '-wal']) t.equal(readFileSync(`${aside}${suffix}`, 'utf8'), `a letter${suffix}`)
@@ -140,7 +147,7 @@ t.test('a restore sets aside a write-ahead log whose database is gone, which wou
   rmSync(path)
   copyFileSync(`${folder}/log`, `${path}-wal`)
 
-  t.match(await backup(t, path, '--restore', `${folder}/copy.db`), { status: 0, stderr: '' })
+  t.match(await backup(path, '--restore', `${folder}/copy.db`), { status: 0, stderr: '' })
   t.strictSame(namesIn(path), ['a', 'b'])
 })
 
@@ -151,9 +158,9 @@ t.test('a restore of what is no backup replaces nothing', async t => {
   copyFileSync(path, `${folder}/open.db`)
   writeFileSync(`${folder}/open.db-wal`, '')
   const files = readdirSync(folder)
-  t.match(await backup(t, path, '--restore', `${folder}/none.db`), { status: 1, stderr: /^There is no backup .*none\.db\.\n$/ })
-  t.match(await backup(t, path, '--restore', `${folder}/letter.db`), { status: 1, stderr: /letter\.db cannot be used: file is not a database\.\n$/ })
-  t.match(await backup(t, path, '--restore', `${folder}/open.db`), { status: 1, stderr: /open\.db has a write-ahead log beside it/ })
+  t.match(await backup(path, '--restore', `${folder}/none.db`), { status: 1, stderr: /^There is no backup .*none\.db\.\n$/ })
+  t.match(await backup(path, '--restore', `${folder}/letter.db`), { status: 1, stderr: /letter\.db cannot be used: file is not a database\.\n$/ })
+  t.match(await backup(path, '--restore', `${folder}/open.db`), { status: 1, stderr: /open\.db has a write-ahead log beside it/ })
   t.strictSame(readdirSync(folder), files)
   t.strictSame(namesIn(path), ['a'])
 })
@@ -173,16 +180,15 @@ t.test('a backup that is broken off leaves nothing behind', async t => {
 
 t.test('npm run backup tells how it is used, and what is not for it', async t => {
   const path = `${t.testdir()}/articles.db`
-  t.match(await backup(t, path, '--help'), { status: 0, stdout: /^npm run backup -- FILE/, stderr: '' })
-  for (const args of [[], ['one.db', 'two.db'], ['--restore', 'one.db', 'two.db'], ['--away']]) {
-    t.match(await backup(t, path, ...args), { status: 2, stdout: '', stderr: /\n\nnpm run backup -- FILE/ }, args.join(' '))
+  t.match(await backupProcess(t, path, '--help'), { status: 0, stdout: /^npm run backup -- FILE/, stderr: '' })
+  t.match(await backupProcess(t, path), { status: 2, stdout: '', stderr: /\n\nnpm run backup -- FILE/ })
+  for (const args of [['one.db', 'two.db'], ['--restore', 'one.db', 'two.db'], ['--away']]) {
+    t.match(await backup(path, ...args), { status: 2, stdout: '', stderr: /\n\nnpm run backup -- FILE/ }, args.join(' '))
   }
   for (const [DATABASE_URL, line] of Object.entries({
     'postgres://articles:hunter2@db/articles': 'DATABASE_URL names a PostgreSQL database: back it up with pg_dump, and restore it with pg_restore.\n',
     'sqlite::memory:': 'DATABASE_URL names a database in memory, of which there is no backup.\n'
   })) {
-    const { exited, output } = run(t, 'src/cli/backup.ts', { DATABASE_URL }, { args: ['copy.db'] })
-    t.equal(await exited, 1)
-    t.strictSame(output, { stdout: '', stderr: line })
+    t.strictSame(await runCommand(command, ['copy.db'], { DATABASE_URL }), { status: 1, stdout: '', stderr: line })
   }
 })

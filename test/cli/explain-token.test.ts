@@ -1,5 +1,6 @@
 import { existsSync } from 'node:fs'
 import t, { type Test } from 'tap'
+import { explainToken } from '../../src/cli/explain-token.ts'
 import { explainRefusal, readLeniently } from '../../src/cognito/explain.ts'
 import type { RefusalReason } from '../../src/cognito/refusal.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
@@ -7,6 +8,7 @@ import { openDatabase } from '../../src/database/open.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { saveSignOut } from '../../src/sign-outs/queries.ts'
 import { insertUser, updateUser, type NewUser } from '../../src/users/queries.ts'
+import { runCommand, type Outcome } from '../command.ts'
 import { environment, startPool } from '../helper.ts'
 import { run } from '../service-process.ts'
 import { encode, makeKey, sign, type UserPool } from '../user-pool.ts'
@@ -15,18 +17,15 @@ interface Asking {
   variables?: Record<string, string>
   /** Given on the command line unless `onInput` says otherwise. */
   onInput?: string
+  /** As `npm run explain-token` does it, and not in this process. */
+  ownProcess?: boolean
 }
-
-interface Outcome { status: number | string, stdout: string, stderr: string }
 
 interface Started {
   pool: UserPool
   db: Database
   explain (token: string, asking?: Asking): Promise<Outcome>
 }
-
-// Every outcome is a process of its own, which takes a second of a busy machine.
-t.setTimeout(300_000)
 
 const now = () => Math.floor(Date.now() / 1000)
 
@@ -40,16 +39,22 @@ async function start (t: Test, changes: Record<string, string> = {}): Promise<St
   return {
     pool,
     db,
-    explain: async (token, { variables = {}, onInput } = {}) => {
-      const { child, exited, output } = run(t, 'src/cli/explain-token.ts', { ...environment(pool, { DATABASE_URL, ...changes }), ...variables }, { args: onInput === undefined ? [token] : [] })
-      child.stdin?.end(onInput)
-      const status = await exited
+    explain: async (token, { variables = {}, onInput, ownProcess = false } = {}) => {
+      const env = { ...environment(pool, { DATABASE_URL, ...changes }), ...variables }
+      const args = onInput === undefined ? [token] : []
+      const { status, ...output } = ownProcess ? await runProcess(t, args, env, onInput) : await runCommand(explainToken, args, env, onInput)
       for (const segment of token.split('.')) {
         if (segment.length > 16) t.notOk(`${output.stdout}${output.stderr}`.includes(segment), 'a segment of the token was printed')
       }
       return { status, ...output }
     }
   }
+}
+
+async function runProcess (t: Test, args: string[], env: Record<string, string>, input?: string): Promise<Outcome> {
+  const { child, exited, output } = run(t, 'src/cli/explain-token.ts', env, { args })
+  child.stdin?.end(input)
+  return { status: await exited, ...output }
 }
 
 /** What is said of a token that is refused: the codes, what was expected and found, and the fix. */
@@ -138,9 +143,9 @@ t.test('the token is taken from standard input, and with what stood around it', 
   const { pool, db, explain } = await start(t)
   await insertUser(db, alice(pool))
   const token = pool.idToken()
-  t.match(await explain(token, { onInput: `  Authorization: Bearer ${token}\r\n` }), { status: 0, stdout: /^The token is good/ })
+  t.match(await explain(token, { onInput: `  Authorization: Bearer ${token}\r\n`, ownProcess: true }), { status: 0, stdout: /^The token is good/, stderr: '' })
   t.match(await explain(`bearer ${token}`), { status: 0, stdout: /^The token is good/ })
-  t.match(await explain('', { onInput: '\n' }), { status: 1, stdout: /^The token cannot be judged: no_auth_token\n/, stderr: '' })
+  t.match(await explain('', { onInput: '\n', ownProcess: true }), { status: 1, stdout: /^The token cannot be judged: no_auth_token\n/, stderr: '' })
 })
 
 t.test('whether there is a local user is told as the service would decide it', async t => {
@@ -218,7 +223,7 @@ t.test('a database that lacks migrations, or cannot be opened, is told', async t
 
 t.test('an environment that is wrong is told a line a fault, with exit status 1', async t => {
   const { pool, explain } = await start(t, { AWS_APP_CLIENT_ID: '', USER_PROVISIONING: 'perhaps' })
-  t.strictSame(await explain(pool.idToken()), {
+  t.strictSame(await explain(pool.idToken(), { ownProcess: true }), {
     status: 1,
     stdout: '',
     stderr: 'AWS_APP_CLIENT_ID: is not set; it takes app client ids, comma separated\nUSER_PROVISIONING: held "perhaps"; it takes strict or auto\n'

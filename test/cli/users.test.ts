@@ -1,19 +1,16 @@
 import { existsSync, writeFileSync } from 'node:fs'
 import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
+import { users as command } from '../../src/cli/users.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import { postgresUrlForm } from '../../src/database/postgres-url.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { insertUser, type NewUser } from '../../src/users/queries.ts'
+import { runCommand, type Outcome } from '../command.ts'
 import { startPool } from '../helper.ts'
 import { run } from '../service-process.ts'
 import type { UserPool } from '../user-pool.ts'
-
-// Every command is a process of its own, which takes a second of a busy machine.
-t.setTimeout(300_000)
-
-interface Outcome { status: number | string, stdout: string, stderr: string }
 
 /** `npm run users` over a database file that the test has to itself. */
 function start (t: Test, variables: Record<string, string> = {}) {
@@ -21,7 +18,9 @@ function start (t: Test, variables: Record<string, string> = {}) {
   const DATABASE_URL = `sqlite:${path}`
   return {
     path,
-    users: async (...args: string[]): Promise<Outcome> => {
+    users: async (...args: string[]): Promise<Outcome> => runCommand(command, args, { DATABASE_URL, ...variables }),
+    /** The same as a process of its own, as `npm run users` does it. */
+    process: async (...args: string[]): Promise<Outcome> => {
       const { exited, output } = run(t, 'src/cli/users.ts', { DATABASE_URL, ...variables }, { args })
       return { status: await exited, ...output }
     },
@@ -68,6 +67,17 @@ t.test('npm run users adds, lists, shows, disables, enables and removes', async 
 
   const trail = await over(db => db.selectFrom('audit').select(['actor', 'action', 'username']).orderBy('id').execute())
   t.strictSame(trail.map(({ actor, action, username }) => `${actor} ${action} ${username}`), ['created', 'disabled', 'enabled', 'deleted'].map(action => `command line ${action} alice`))
+})
+
+t.test('npm run users is a process with an exit status, and keeps what was done', async t => {
+  const { process } = start(t)
+  const head = 'ID  USERNAME  E-MAIL             STATE          SUBJECT'
+  const alice = done(`${head}\n1   alice     alice@example.com  not bound yet  -`)
+  t.strictSame(await process('add', 'alice', 'alice@example.com'), alice)
+  t.strictSame(await process('list'), alice)
+  t.strictSame(await process('show', 'bob'), failed('There is no user "bob".'))
+  t.match(await process('show'), { status: 2, stdout: '', stderr: /^The command takes other arguments\.\n\nnpm run users -- COMMAND/ })
+  t.match(await process(), { status: 0, stdout: /^npm run users -- COMMAND/, stderr: '' })
 })
 
 t.test('npm run users --json prints JSON for scripts', async t => {
@@ -187,6 +197,7 @@ function serveUsers (pool: UserPool, usernames: string[]): void {
   }
 }
 
+/** A user pool, and `process` with the variables of the AWS SDK, which looks for them in its process. */
 async function startSync (t: Test, changes: Record<string, string> = {}) {
   const pool = await startPool(t)
   return {
@@ -203,15 +214,15 @@ async function startSync (t: Test, changes: Record<string, string> = {}) {
 }
 
 t.test('npm run users sync says what it does, and how far it is', async t => {
-  const { pool, users } = await startSync(t)
+  const { pool, users, process } = await startSync(t)
   const usernames = Array.from({ length: 68 }, (_, index) => `user${index + 1}`)
   serveUsers(pool, [...usernames, 'mallory\u001b[2J', '\u001b\0'])
 
-  const dry = await users('sync', '--dry-run', '--pages-per-second', '30')
+  const dry = await process('sync', '--dry-run', '--pages-per-second', '30')
   t.match(dry.stdout, /\nWould make 70 changes\.\n$/)
   t.strictSame(JSON.parse((await users('list', '--json')).stdout), [])
 
-  const { status, stdout, stderr } = await users('sync', '--pages-per-second', '30')
+  const { status, stdout, stderr } = await process('sync', '--pages-per-second', '30')
   t.equal(status, 0)
   t.equal(stderr, `${pool.id}: 60 of about 70 users seen, 60 changes\n${pool.id}: 70 of about 70 users seen, 70 changes\n`)
   const lines = stdout.split('\n')
@@ -220,7 +231,7 @@ t.test('npm run users sync says what it does, and how far it is', async t => {
   t.equal(dry.stdout, stdout.replace('Made', 'Would make'))
 
   serveUsers(pool, usernames.slice(0, 67))
-  const json = await users('sync', '--json', '--pages-per-second', '30')
+  const json = await process('sync', '--json', '--pages-per-second', '30')
   t.match(JSON.parse(json.stdout), [
     { action: 'disabled', username: 'user68', detail: 'not in the user pool any more' },
     { action: 'disabled', username: 'mallory\u001b[2J' }
@@ -229,24 +240,24 @@ t.test('npm run users sync says what it does, and how far it is', async t => {
 })
 
 t.test('npm run users sync does not need an estimate', async t => {
-  const { pool, users } = await startSync(t)
+  const { pool, process } = await startSync(t)
   pool.answer = (request, response) => {
     const known = request.headers['x-amz-target']?.toString().endsWith('.ListUsers')
     response.writeHead(known ? 200 : 400, { 'content-type': 'application/x-amz-json-1.1' }).end(known ? '{"Users":[]}' : '{"__type":"AccessDeniedException"}')
   }
-  t.strictSame(await users('sync'), { status: 0, stdout: 'Made 0 changes.\n', stderr: `${pool.id}: 0 users seen, 0 changes\n` })
+  t.strictSame(await process('sync'), { status: 0, stdout: 'Made 0 changes.\n', stderr: `${pool.id}: 0 users seen, 0 changes\n` })
 })
 
 t.test('npm run users sync says what it lacks, with exit status 1', async t => {
   // Where the AWS SDK would look for credentials of whoever runs the tests.
   const elsewhere = { HOME: '/dev/null', AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null', AWS_EC2_METADATA_DISABLED: 'true' }
-  const { users } = await startSync(t, { ...elsewhere, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' })
-  t.strictSame(await users('sync'), failed('Could not load credentials from any providers'))
+  const { process } = await startSync(t, { ...elsewhere, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' })
+  t.strictSame(await process('sync'), failed('Could not load credentials from any providers'))
 
   const { users: unset } = await startSync(t, { ...elsewhere, AWS_USER_POOLS_ID: '' })
   t.match(await unset('sync'), { status: 1, stdout: '', stderr: /^AWS_USER_POOLS_ID: is not set; it takes .*\n$/ })
 
-  const { pool, users: refused } = await startSync(t)
+  const { pool, process: refused } = await startSync(t)
   pool.answer = (_request, response) => response.writeHead(400, { 'content-type': 'application/x-amz-json-1.1' }).end('{"__type":"NotAuthorizedException","message":"nobody may not"}')
   t.strictSame(await refused('sync'), failed('nobody may not'))
 })

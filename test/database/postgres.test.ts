@@ -72,6 +72,8 @@ function keepCreating (t: Test, { request }: Person): () => Promise<string[]> {
       const response = await request('POST', '/articles', { payload: { name } })
       if (response.statusCode === 201) acknowledged.push(name)
       else if (response.statusCode !== 503 || response.json().code !== 'storage_unavailable') t.fail(response.body)
+      // Or eight that are refused at once keep the processor from the server that is to come back.
+      else await wait(10)
     }
   }
   const sides = Array.from({ length: 8 }, (_, side) => create(side))
@@ -99,7 +101,7 @@ t.test('connections carry the name, the pool and the time-outs that the URL give
 t.test('ten services that start at once over one PostgreSQL migrate it once', async t => {
   const pool = await startPool(t)
   const DATABASE_URL = await newDatabase()
-  const services = Array.from({ length: 10 }, () => run(t, 'src/server.ts', environment(pool, { DATABASE_URL, PORT: '0' })))
+  const services = Array.from({ length: 10 }, () => run(t, 'src/server.ts', environment(pool, { DATABASE_URL, PORT: '0' }), { covered: false }))
   await until(() => services.every(({ child, output }) => output.stdout.includes('listening') || child.exitCode !== null))
   t.strictSame(services.map(({ output }) => output.stderr).join(''), '')
   t.equal(services.filter(({ output }) => output.stdout.includes('database migrated')).length, 1)

@@ -18,7 +18,7 @@ async function start (t: Test) {
   const pool = await startPool(t)
   const path = `${t.testdir()}/articles.db`
   const variables = environment(pool, { DATABASE_URL: `sqlite:${path}` })
-  const service = await startService(t, variables, ignoreLimitSignal)
+  const service = await startService(t, variables, { nodeArgs: ignoreLimitSignal })
   const headers = { ...bearer(pool.idToken()), 'content-type': 'application/json' }
   const ask = async (method: string, address: string, body?: object, key?: string): Promise<Answer> => {
     const response = await fetch(`${service.url}${address}`, { method, headers: { ...headers, ...key !== undefined && { 'idempotency-key': key } }, ...body && { body: JSON.stringify(body) } })

@@ -38,7 +38,7 @@ export const noBrowser = !existsSync(path) && `there is no Chromium at ${path}: 
 export async function startDev (t: Test): Promise<Dev> {
   await buildWeb()
   const [port, cognitoPort] = await Promise.all([freePort(), freePort()])
-  const { output, exited } = run(t, 'dev/dev.ts', { PORT: `${port}`, COGNITO_PORT: `${cognitoPort}`, DEV_DATA: t.testdir(), RATE_LIMIT_MAX: '0' })
+  const { output, exited } = run(t, 'dev/dev.ts', { PORT: `${port}`, COGNITO_PORT: `${cognitoPort}`, DEV_DATA: t.testdir(), RATE_LIMIT_MAX: '0' }, { covered: false })
   exited.then(status => { if (!output.stdout.includes('listens on')) throw new Error(`npm run dev ended with ${status}: ${output.stderr}`) })
   await until(() => output.stdout.includes('The service listens on'))
   return {
@@ -99,8 +99,9 @@ export async function publish (page: Page, name: string): Promise<void> {
   await page.getByRole('button', { name: /^Publish/ }).click()
 }
 
-/** Keeps a picture of the page in data/web, for people to look at. */
+/** Keeps a picture of the page in data/web, for people to look at: on a build server nobody does. */
 export async function keepPicture (page: Page, name: string): Promise<void> {
+  if (process.env.CI !== undefined) return
   const folder = fileURLToPath(new URL('../../data/web', import.meta.url))
   mkdirSync(folder, { recursive: true })
   await page.screenshot({ path: `${folder}/${name}.png`, fullPage: true })
