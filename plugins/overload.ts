@@ -33,11 +33,13 @@ const overload: FastifyPluginAsync = async fastify => {
     }
     refused++
     request.problem = overloaded
-    reply
-      .code(overloaded.statusCode)
-      .headers(overloaded.headers)
-      .type('application/problem+json; charset=utf-8')
-      .send(`${before}${request.id}${after}`)
+    const body = `${before}${request.id}${after}`
+    // Written at once, past all that is done for an answer.
+    reply.hijack()
+    for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...overloaded.headers })) reply.raw.setHeader(name, value ?? '')
+    reply.raw
+      .writeHead(overloaded.statusCode, { 'content-type': 'application/problem+json; charset=utf-8', 'content-length': body.length })
+      .end(body)
   })
 }
 

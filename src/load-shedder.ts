@@ -9,10 +9,12 @@
 /** Lines in which nobody waits longer are short, in milliseconds. 256 clients that ask without a pause make turns of 10 to 30. */
 const shortTurn = 50
 const shortWait = 100
+/** How much of a turn is work while load is shed, in milliseconds; refusing the rest takes its time as well. */
+const target = 20
 /** Nor are lines long in which fewer stand: however slow the machine, they are in nobody's way. */
 const crowd = 64
 /** For how long a line stays, or stays away, before anything is concluded from it, in milliseconds. */
-const patience = 500
+const patience = 250
 /** How many more are taken in a turn after one that was short. */
 const step = 16
 /** What libuv reads at once. Where so many were ready, the turn goes on with what has come in the meantime: that is another. */
@@ -37,14 +39,18 @@ export class LoadShedder {
   #isShedding = false
   /** How many are taken in a turn, while load is shed. */
   #limit = Infinity
+  /** Out of how many they are, as the turn before had it, and by which lot: the first each time would be who asks again at once. */
+  #expected = 1
+  #offset = 0
   #isInTurn = false
   /** When the first request of the turn came, and how long the event loop had been idle by then. */
   #began = 0
   #idle = 0
   #taken = 0
   #refused = 0
-  /** What came after the first refusal of the turn was refused too, up to its end. */
-  #refusedFrom = 0
+  /** How long the turn has been refusing, and since when it is. */
+  #refusing = 0
+  #refusingSince: number | undefined
   #ended = 0
   /** When a line was found long for the first time, turn after turn, and when for the last. */
   #longSince: number | undefined
@@ -57,12 +63,24 @@ export class LoadShedder {
   /** Whether the request that has just come is to be refused. To be asked once for each that waited in a socket. */
   refuses (): boolean {
     if (!this.#isInTurn || this.#taken + this.#refused >= batch) this.#beginTurn()
-    if (!this.#isShedding || (this.#taken < this.#limit && !isLong(this.#options.databaseLine()))) {
+    const refuses = this.#isShedding && (!this.#isDrawn() || isLong(this.#options.databaseLine()))
+    if (refuses) {
+      this.#refused++
+      this.#refusingSince ??= performance.now()
+    } else {
       this.#taken++
-      return false
+      if (this.#refusingSince !== undefined) this.#endRefusing(performance.now())
     }
-    if (this.#refused++ === 0) this.#refusedFrom = performance.now()
-    return true
+    return refuses
+  }
+
+  #isDrawn (): boolean {
+    return (this.#taken + this.#refused + this.#offset) % this.#expected < this.#limit
+  }
+
+  #endRefusing (now: number): void {
+    if (this.#refusingSince !== undefined) this.#refusing += now - this.#refusingSince
+    this.#refusingSince = undefined
   }
 
   readonly #endTurn = (): void => {
@@ -75,18 +93,22 @@ export class LoadShedder {
     const now = performance.now()
     const idle = performance.nodeTiming.idleTime
     const rest = idle - this.#idle
-    const refusing = this.#refused === 0 ? 0 : (this.#isInTurn ? now : this.#ended) - this.#refusedFrom
-    const work = now - this.#began - rest - refusing
+    this.#endRefusing(this.#isInTurn ? now : this.#ended)
+    const work = now - this.#began - rest - this.#refusing
     const isLate = work > shortTurn && this.#taken >= crowd
     this.#note(isLate || this.#refused > 0 || isLong(this.#options.databaseLine()), rest > patience, now)
-    if (isLate) this.#limit = Math.max(crowd, Math.floor(this.#taken * shortTurn / work))
-    else this.#limit = this.#isShedding ? this.#limit + step : Infinity
+    if (!this.#isShedding) this.#limit = Infinity
+    else if (work > target) this.#limit = Math.max(crowd, Math.floor(this.#taken * target / work))
+    else if (this.#refused > 0) this.#limit += step
+    this.#expected = Math.max(1, this.#taken + this.#refused)
+    this.#offset = Math.floor(Math.random() * this.#expected)
     if (!this.#isInTurn) setImmediate(this.#endTurn)
     this.#isInTurn = true
     this.#began = now
     this.#idle = idle
     this.#taken = 0
     this.#refused = 0
+    this.#refusing = 0
   }
 
   #note (isLong: boolean, hasRested: boolean, now: number): void {
