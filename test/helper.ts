@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import Fastify, { type FastifyInstance, type HTTPMethods, type InjectOptions } from 'fastify'
 import pg from 'pg'
 import type { Test } from 'tap'
@@ -72,7 +73,9 @@ export async function startApp (t: Test, changes: Record<string, string> = {}, o
   t.teardown(() => server.close())
   const routes: TestApp['routes'] = []
   server.addHook('onRoute', ({ method, url }) => { routes.push(...[method].flat().map(method => ({ method, url }))) })
-  await server.register(app, config)
+  // Whether the pages happen to be built is nothing to these tests; those of the pages have folders of their own.
+  const options = { ...config, webFolder: fileURLToPath(new URL('no-pages', import.meta.url)) }
+  await server.register(app, options)
   extend?.(server)
   await server.ready()
   if (extend === undefined) checkAnswers(server)
