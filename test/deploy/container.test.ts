@@ -80,7 +80,8 @@ t.test('the image holds all that the service loads, and its packages are those o
   t.strictSame(packages.filter(({ name }) => !(name in dependencies)), [])
 
   const [, command = '[]'] = /^CMD (\[.*src\/server\.ts.*\])$/m.exec(service.lines.join('\n')) ?? []
-  t.equal(`exec ${JSON.parse(command).join(' ')}`, scripts.start)
+  t.equal(`exec ${JSON.parse(command).join(' ')}`, scripts.start.replace(/^NODE_COMPILE_CACHE=\S+ /, ''))
+  t.match(service.lines.join('\n'), new RegExp(`^RUN ${JSON.parse(command).slice(0, -1).join(' ')} `, 'm'), 'what is compiled beforehand is compiled with the same flags')
   t.ok(service.lines.some(line => line.includes('web/dist')), 'the pages too')
   t.equal(stages.at(-1)?.name, 'service', 'it is what docker build makes')
 })
@@ -88,8 +89,9 @@ t.test('the image holds all that the service loads, and its packages are those o
 t.test('the image runs as an ordinary user in production, and says where it listens and how it is', async t => {
   const text = service.lines.join('\n')
   const [, variables = ''] = /^ENV (.*)$/m.exec(text) ?? []
-  const { NODE_ENV, ...environment } = Object.fromEntries(variables.split(' ').map(pair => pair.split('=')))
+  const { NODE_ENV, NODE_COMPILE_CACHE, ...environment } = Object.fromEntries(variables.split(' ').map(pair => pair.split('=')))
   t.equal(NODE_ENV, 'production')
+  t.match(NODE_COMPILE_CACHE, /^\/app\//, 'where nobody else can put code')
   t.strictSame(Object.keys(environment).filter(name => !(name in EnvironmentSchema.properties)), [])
   t.match(text, /^USER 1000:1000$/m)
   t.match(text, /^STOPSIGNAL SIGTERM$/m)
