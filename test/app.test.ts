@@ -1,5 +1,6 @@
 import { once } from 'node:events'
 import { connect, Socket } from 'node:net'
+import { Ajv } from 'ajv'
 import t, { type Test } from 'tap'
 import { startApp } from './helper.ts'
 
@@ -23,6 +24,16 @@ async function answer (socket: Socket): Promise<string> {
   await once(socket, 'end')
   return Buffer.concat(chunks).toString()
 }
+
+t.test('what the routes validate with are valid schemas', async t => {
+  const { routes } = await startApp(t)
+  const ajv = new Ajv()
+  for (const { method, url, schema = {} } of routes) {
+    for (const [part, value] of Object.entries(schema)) {
+      if (['body', 'querystring', 'params', 'headers'].includes(part)) t.ok(ajv.validateSchema(value), `${method} ${url}: ${part} ${ajv.errorsText()}`)
+    }
+  }
+})
 
 t.test('what is not HTTP is answered with a problem, and the connection closed', async t => {
   const { open } = await startListening(t)

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import Fastify, { type FastifyInstance, type HTTPMethods, type InjectOptions } from 'fastify'
+import Fastify, { type FastifyInstance, type FastifySchema, type HTTPMethods, type InjectOptions } from 'fastify'
 import pg from 'pg'
 import type { Test } from 'tap'
 import { app, serverOptions } from '../src/app.ts'
@@ -18,7 +18,7 @@ export interface TestApp {
   /** What the service logged, a line each. */
   log: string[]
   /** Every route, also those that the document does not show. */
-  routes: { method: HTTPMethods, url: string }[]
+  routes: { method: HTTPMethods, url: string, schema: FastifySchema | undefined }[]
 }
 
 /** A user pool that is closed with the test. */
@@ -72,7 +72,7 @@ export async function startApp (t: Test, changes: Record<string, string> = {}, o
   const server = Fastify(serverOptions(config, { write: line => { log.push(line) } }))
   t.teardown(() => server.close())
   const routes: TestApp['routes'] = []
-  server.addHook('onRoute', ({ method, url }) => { routes.push(...[method].flat().map(method => ({ method, url }))) })
+  server.addHook('onRoute', ({ method, url, schema }) => { routes.push(...[method].flat().map(method => ({ method, url, schema }))) })
   // Whether the pages happen to be built is nothing to these tests; those of the pages have folders of their own.
   const options = { ...config, webFolder: fileURLToPath(new URL('no-pages', import.meta.url)) }
   await server.register(app, options)
