@@ -4,7 +4,6 @@
 // quiet result, a machine that does nothing else.
 
 import { spawnSync } from 'node:child_process'
-import { createPublicKey, createSign, verify } from 'node:crypto'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -14,6 +13,7 @@ import { startPostgres } from '../test/embedded-postgres.ts'
 import { makeKey, publicJwk, UserPool } from '../test/user-pool.ts'
 import { load, type Load, type Report } from './load.ts'
 import { cpuTime, memory, startServer, stopServer, type Server } from './server.ts'
+import { timeTokenCheck } from './token-check.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -63,7 +63,8 @@ async function run (): Promise<void> {
   }
 
   console.log(`${new Date().toISOString().slice(0, 10)}, ${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.version}, ${options.database}; ${rounds} rounds of ${seconds} s each, 32 connections, medians`)
-  console.log(`crypto.verify alone: ${verifyTime().toFixed(1)} µs a token\n`)
+  const check = await timeTokenCheck(pool)
+  console.log(`a new token: ${check.guard.toFixed(1)} µs to check, ${(check.guard / check.verify).toFixed(2)}× crypto.verify alone (${check.verify.toFixed(1)} µs)\n`)
   await starts('this service', 'src/server.ts', { ...service, DATABASE_URL: `sqlite:${folder}/start.db` })
   await starts('bare Fastify', 'bench/servers/bare-fastify.ts', beside)
 
@@ -174,19 +175,6 @@ async function flood (one: string): Promise<void> {
     samples.push({ quiet: quiet.p99, flooded: flooded.p99 })
   }
   console.log(`\n${title}: p99 of good requests ${median(samples.map(s => s.quiet)).toFixed(2)} ms without, ${median(samples.map(s => s.flooded)).toFixed(2)} ms within`)
-}
-
-/** Microseconds that crypto.verify takes for an RS256 signature of a token's length. */
-function verifyTime (): number {
-  const input = Buffer.from(pool.idToken().split('.').slice(0, 2).join('.'))
-  const signature = createSign('RSA-SHA256').update(input).sign(pool.key.privateKey)
-  const key = createPublicKey(pool.key.privateKey.export({ type: 'pkcs8', format: 'pem' }))
-  const times = Array.from({ length: 5 }, () => {
-    const begun = performance.now()
-    for (let n = 0; n < 5_000; n++) verify('RSA-SHA256', input, key, signature)
-    return (performance.now() - begun) / 5
-  })
-  return median(times)
 }
 
 function named (name: string): Server {
