@@ -1,6 +1,8 @@
 // npm run bench:overload -- [--seconds 5] [--times 0.8,3] [--connections 1000] [--only NAME] [--database postgres]: the service
 // under more requests than it can answer. The capacity is what 32 connections get that ask as fast as they are answered; then
-// requests come at so many times its rate, from as many connections as it takes, while somebody asks for its health.
+// requests come at so many times its rate, from as many connections as it takes, while somebody asks for its health. For the
+// list, bare Fastify answers the same bytes to the same load, to tell how late its answers are from how late they are counted:
+// the load comes from the same machine.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -11,7 +13,7 @@ import { startPostgres } from '../test/embedded-postgres.ts'
 import { UserPool } from '../test/user-pool.ts'
 import { load } from './load.ts'
 import { openLoad } from './open-loop.ts'
-import { startServer, stopServer } from './server.ts'
+import { startServer, stopServer, type Server } from './server.ts'
 
 const { values: options } = parseArgs({
   options: {
@@ -35,31 +37,38 @@ const server = await startServer('this service', 'src/server.ts', folder, {
   RATE_LIMIT_MAX: '1000000000',
   DATABASE_URL: postgres ? `${postgres.url}/postgres` : `sqlite:${folder}/articles.db`
 })
-const { port } = server
+const servers = [server]
 try {
   const one = [pool.idToken()]
-  await fill(one[0] ?? '')
-  await measure('list of 50', one, 'GET')
+  const bare = await startServer('bare Fastify', 'bench/servers/bare-fastify.ts', folder, { BENCH_LIST: await fill(one[0] ?? '') })
+  servers.push(bare)
+  await measure('list of 50', one, 'GET', bare)
   await measure('durable create', one, 'POST')
-  // More than are remembered: in rotation, each has to be verified.
-  if ('each token new'.includes(options.only)) await measure('each token new', Array.from({ length: 11_000 }, () => pool.idToken()), 'GET')
+  // More than are remembered, and refusals pass some over: in rotation, each has to be verified.
+  if ('each token new'.includes(options.only)) await measure('each token new', Array.from({ length: 25_000 }, () => pool.idToken()), 'GET')
 } finally {
-  await stopServer(server)
+  await Promise.all(servers.map(server => stopServer(server)))
   await postgres?.remove()
   await pool.close()
   rmSync(folder, { recursive: true })
 }
 process.exit()
 
-async function fill (token: string): Promise<void> {
+/** Fifty articles; the file that their list is in. */
+async function fill (token: string): Promise<string> {
+  const url = `http://127.0.0.1:${server.port}/articles`
   const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  for (let n = 1; n <= 50; n++) await fetch(`http://127.0.0.1:${port}/articles`, { method: 'POST', headers, body: JSON.stringify({ name: `Article number ${n}` }) })
+  for (let n = 1; n <= 50; n++) await fetch(url, { method: 'POST', headers, body: JSON.stringify({ name: `Article number ${n}` }) })
+  const path = join(folder, 'list.json')
+  writeFileSync(path, await (await fetch(url, { headers })).text())
+  return path
 }
 
-async function measure (title: string, tokens: string[], method: 'GET' | 'POST'): Promise<void> {
+async function measure (title: string, tokens: string[], method: 'GET' | 'POST', beside?: Server): Promise<void> {
   if (!title.includes(options.only)) return
   const path = join(folder, 'tokens')
   writeFileSync(path, tokens.join('\n'))
+  const { port } = server
   await load({ port, seconds: 2, tokens: path, method })
   const closed = await load({ port, seconds, tokens: path, method, from: Math.floor(tokens.length / 3) })
   console.log(`\n${title}: capacity ${closed.rate.toFixed(0)}/s, p99 ${closed.p99.toFixed(1)} ms (${closed.refused} refused)`)
@@ -67,18 +76,28 @@ async function measure (title: string, tokens: string[], method: 'GET' | 'POST')
   const requests = tokens.map(token => request(token, method))
   let from = Math.floor(tokens.length * 0.6)
   for (const times of options.times.split(',').map(Number)) {
-    const probing = new AbortController()
-    const health = probe(probing.signal)
-    const report = await openLoad({ port, rate: closed.rate * times, seconds, connections: Number(options.connections), requests, from })
-    from += report.due
-    probing.abort()
-    const { p99, failed } = await health
-    const { 503: shed = 0, ...others } = report.statuses
-    const good = (others[200] ?? 0) + (others[201] ?? 0)
-    console.log(`  ${times}× ${(good / seconds).toFixed(0).padStart(6)}/s accepted  p50 ${report.p50.toFixed(1)} ms  p99 ${report.p99.toFixed(1)} ms  max ${report.max.toFixed(0)} ms (p99 since sent ${report.sentP99.toFixed(1)} ms, after the first second ${report.settledP99.toFixed(1)} ms)` +
-      `  shed ${(shed / seconds).toFixed(0)}/s  p99 ${report.shedP99.toFixed(1)} ms  health p99 ${p99.toFixed(1)} ms, ${failed} failed  ${report.connections} connections, ${report.due - good - shed} without an answer ${JSON.stringify(others)}`)
-    await wait(1_500)
+    const rate = closed.rate * times
+    from += await overload(server, times, rate, requests, from)
+    if (beside !== undefined) await overload(beside, times, rate, requests, 0)
   }
+}
+
+/** How many requests were due. */
+async function overload ({ name, port }: Server, times: number, rate: number, requests: string[], from: number): Promise<number> {
+  const probing = new AbortController()
+  const health = name === server.name ? probe(probing.signal) : undefined
+  const report = await openLoad({ port, rate, seconds, connections: Number(options.connections), requests, from })
+  probing.abort()
+  const { 503: shed = 0, ...others } = report.statuses
+  const good = (others[200] ?? 0) + (others[201] ?? 0)
+  console.log(`  ${times}× ${name.padEnd(12)} ${(good / seconds).toFixed(0).padStart(6)}/s accepted  p50 ${report.p50.toFixed(1)} ms  p99 ${report.p99.toFixed(1)} ms  max ${report.max.toFixed(0)} ms (p99 since sent ${report.sentP99.toFixed(1)} ms, after the first second ${report.settledP99.toFixed(1)} ms)` +
+    `  shed ${(shed / seconds).toFixed(0)}/s  p99 ${report.shedP99.toFixed(1)} ms  ${report.connections} connections, ${report.due - good - shed} without an answer ${JSON.stringify(others)}`)
+  if (health !== undefined) {
+    const { p99, failed } = await health
+    console.log(`     health p99 ${p99.toFixed(1)} ms, ${failed} failed`)
+  }
+  await wait(1_500)
+  return report.due
 }
 
 function request (token: string, method: 'GET' | 'POST'): string {
@@ -94,7 +113,7 @@ async function probe (signal: AbortSignal): Promise<{ p99: number, failed: numbe
   let failed = 0
   while (!signal.aborted) {
     const begun = performance.now()
-    const ok = await fetch(`http://127.0.0.1:${port}/health/ready`).then(response => response.ok, () => false)
+    const ok = await fetch(`http://127.0.0.1:${server.port}/health/ready`).then(response => response.ok, () => false)
     if (!ok) failed++
     times.push(performance.now() - begun)
     await wait(20)
