@@ -29,7 +29,7 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
       response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 413, 415) }
     }
   }, async ({ account, user }, reply) => {
-    await signOut(fastify.db, account.username, account, user.originJti, fastify.endSessions)
+    await signOut(fastify.db, account.username, account, user, fastify.endSessions)
     return reply.code(204).send(null)
   })
 }

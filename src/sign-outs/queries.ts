@@ -1,3 +1,4 @@
+import { sql } from 'kysely'
 import type { Database } from '../database/tables.ts'
 
 export interface Identity {
@@ -19,16 +20,23 @@ export async function findSignOut (db: Database, { issuer, subject }: Identity):
     .executeTakeFirst()
 }
 
+/** Adds to what is over already: clocks differ and step back, and what was over stays so. */
 export async function saveSignOut (db: Database, { issuer, subject }: Identity, { at, originJti }: SignOut, expiresAt: string): Promise<void> {
-  const changes = { at, origin_jti: originJti, expires_at: expiresAt }
   await db.insertInto('sign_outs')
-    .values({ issuer, subject, ...changes })
-    .onConflict(conflict => conflict.columns(['issuer', 'subject']).doUpdateSet(changes))
+    .values({ issuer, subject, at, origin_jti: originJti, expires_at: expiresAt })
+    .onConflict(conflict => conflict.columns(['issuer', 'subject']).doUpdateSet({
+      at: sql`case when sign_outs.at > excluded.at then sign_outs.at else excluded.at end`,
+      origin_jti: sql`coalesce(excluded.origin_jti, sign_outs.origin_jti)`,
+      expires_at: expiresAt
+    }))
     .execute()
 }
 
-export async function updateSignOutExpiry (db: Database, { issuer, subject }: Identity, expiresAt: string): Promise<void> {
-  await db.updateTable('sign_outs').set({ expires_at: expiresAt }).where('issuer', '=', issuer).where('subject', '=', subject).execute()
+/** @param at the sign-out that it is about, and no later one */
+export async function updateSignOutExpiry (db: Database, { issuer, subject }: Identity, at: number, expiresAt: string): Promise<void> {
+  await db.updateTable('sign_outs').set({ expires_at: expiresAt })
+    .where('issuer', '=', issuer).where('subject', '=', subject).where('at', '<=', at)
+    .execute()
 }
 
 /** Forgets sign-outs whose last token has expired, and says how many. */

@@ -37,6 +37,24 @@ t.test('a session that asks for its end is over also where Cognito’s clock is 
   t.equal((await person(app, pool, 'alice', { auth_time: now() + 31, origin_jti: 'another' }).request('GET', '/me')).statusCode, 200)
 })
 
+t.test('what is over stays so, whoever ends what after it, and by whatever clock', async t => {
+  const { app, pool } = await startApp(t)
+  const root = administrator(app, pool)
+  const session = (name: string, ahead: number) => person(app, pool, 'alice', { auth_time: now() + ahead, origin_jti: name })
+  const [first, second] = [session('first', 30), session('second', 31)]
+  const { id } = (await first.request('GET', '/me')).json()
+  const isOver = async (over: typeof first) => t.strictSame(codes(await over.request('GET', '/me')), [401, 'invalid_auth_token'])
+
+  await first.request('POST', '/me/sign-out')
+  await second.request('POST', '/me/sign-out')
+  await isOver(first)
+  await root.request('POST', `/admin/users/${id}/sign-out`)
+  await isOver(first)
+  await isOver(second)
+  const third = session('third', 60)
+  t.equal((await third.request('GET', '/me')).statusCode, 200)
+})
+
 t.test('a token without auth_time, or even iat, counts as begun when it was issued, or long ago', async t => {
   const { app, pool } = await startApp(t)
   await person(app, pool, 'alice').request('POST', '/me/sign-out')
