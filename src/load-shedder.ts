@@ -96,8 +96,10 @@ export class LoadShedder {
     const rest = idle - this.#idle
     this.#endRefusing(this.#isInTurn ? now : this.#ended)
     const work = now - this.#began - rest - this.#refusing
+    const hasRested = rest > patience
     const isLate = work > shortTurn && this.#taken >= crowd
-    this.#note(isLate || this.#refused > 0 || isLong(this.#options.databaseLine()), rest > patience, now)
+    // What was refused before a rest says nothing of now.
+    this.#note((!hasRested && (isLate || this.#refused > 0)) || isLong(this.#options.databaseLine()), hasRested, now)
     if (!this.#isShedding) this.#limit = Infinity
     else if (work > shortTurn) this.#limit = Math.max(crowd, Math.floor(this.#taken * shortTurn / work))
     else if (this.#refused > 0) this.#limit += step

@@ -102,6 +102,17 @@ t.test('shedding ends when there has been no line for a while', async t => {
   t.notOk((await turn(shedding, 100, 1)).includes(true))
 })
 
+t.test('whoever comes after a rest is taken, though the last turn before it refused', async t => {
+  for (let n = 0; n < 4; n++) {
+    const shedding = start()
+    await overload(shedding)
+    while (!(await turn(shedding, 1_000, 0)).includes(true));
+    await wait(1_000)
+    t.strictSame(await turn(shedding, 1, 0), [false])
+    t.strictSame(shedding.changes, [true, false])
+  }
+})
+
 t.test('a long line for the database is an overload where it stays', async t => {
   const shedding = start()
   shedding.database.line = { waiting: 65, wait: 101 }
