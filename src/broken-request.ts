@@ -8,7 +8,8 @@ import { constantHeaders, problemBody } from './responses.ts'
 /** The answer that Node is about to send on the socket, which has no other name for it. */
 type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null }
 
-const waiting = new WeakSet<Socket>()
+/** Those whose answer has been sent, or waits for the one before. */
+const settled = new WeakSet<Socket>()
 
 /**
  * A `clientErrorHandler` for Fastify: answers what is not HTTP enough to become a request, after what came before it on the connection.
@@ -28,24 +29,37 @@ export function brokenRequestHandler (): (this: FastifyInstance, error: Error & 
 }
 
 function answer (fastify: FastifyInstance, error: Error & { code?: string }, socket: AnsweringSocket, log: (line: Record<string, unknown>) => void): void {
-  if (waiting.has(socket)) return
-  // A request that came whole has its answer on the way: what is written now would be taken for it.
-  const pending = socket._httpMessage
-  if (error.code !== 'ECONNRESET' && pending?.req.complete === true && !pending.writableFinished) {
-    waiting.add(socket)
-    pending.once('finish', () => {
-      waiting.delete(socket)
-      if (socket.writable) answer(fastify, error, socket, log)
-    })
+  if (error.code === 'ECONNRESET') {
+    socket.destroy()
     return
   }
-  if (error.code === 'ECONNRESET' || !socket.writable) {
+  // Node tells of every piece that comes after the first that was wrong.
+  if (settled.has(socket)) return
+  settled.add(socket)
+  const pending = socket._httpMessage
+  if (pending != null && !pending.writableFinished) {
+    // A request that came whole has its answer on the way: what is written now would be taken for it.
+    if (pending.req.complete) {
+      pending.once('finish', () => {
+        if (!socket.writable) return
+        settled.delete(socket)
+        answer(fastify, error, socket, log)
+      })
+      return
+    }
+    // And here for a part of it.
+    if (pending.headersSent) {
+      socket.destroy()
+      return
+    }
+  }
+  if (!socket.writable) {
     socket.destroy()
     return
   }
   // Bytes after a request that said it would be the last, and that has been answered.
   if (error.code === 'HPE_CLOSED_CONNECTION') {
-    socket.end()
+    end(socket)
     return
   }
   const [code, detail] = brokenRequests[error.code ?? ''] ?? notHttp
@@ -53,7 +67,7 @@ function answer (fastify: FastifyInstance, error: Error & { code?: string }, soc
   const body = JSON.stringify(problemBody(new Problem(code, detail), reqId))
   log({ reqId, status: catalogue[code][0], code, reason: error.code })
   fastify.noteBrokenRequest?.(code)
-  socket.end([
+  end(socket, [
     `HTTP/1.1 ${catalogue[code][0]} ${catalogue[code][1]}`,
     'Content-Type: application/problem+json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
@@ -63,7 +77,11 @@ function answer (fastify: FastifyInstance, error: Error & { code?: string }, soc
     '',
     body
   ].join('\r\n'))
-  // Closed at once, the answer might be lost; not at all, a client that goes on sending would keep the connection.
+}
+
+// Closed at once, the answer might be lost; not at all, a client that goes on sending would keep the connection.
+function end (socket: Socket, text = ''): void {
+  socket.end(text)
   setTimeout(() => socket.destroy(), linger).unref()
 }
 

@@ -1,12 +1,15 @@
 import { once } from 'node:events'
 import { connect, Socket } from 'node:net'
+import { Readable } from 'node:stream'
+import { setTimeout as wait } from 'node:timers/promises'
 import { Ajv } from 'ajv'
+import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { startApp } from './helper.ts'
 
 /** A service that listens, and a way to open connections on which everything is written by hand. */
-async function startListening (t: Test) {
-  const { app } = await startApp(t)
+async function startListening (t: Test, extend?: (app: FastifyInstance) => void) {
+  const { app } = await startApp(t, {}, undefined, extend)
   const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
   const open = async () => {
     const socket = connect({ host: '127.0.0.1', port: Number(port) })
@@ -53,6 +56,34 @@ t.test('what is not HTTP is answered with a problem, and the connection closed',
   const [, head = '', body = ''] = /^([\s\S]*?)\r\n\r\n([\s\S]*)$/.exec(garbage) ?? []
   t.match(head, `Content-Length: ${Buffer.byteLength(body)}`)
   t.match(JSON.parse(body), { status: 400, requestId: /^[0-9a-f-]{36}$/ })
+})
+
+t.test('who sends far too much and reads late still reads why', async t => {
+  const { open } = await startListening(t)
+  const socket = await open()
+  socket.on('error', () => {}).write(`GET /articles HTTP/1.1\r\nHost: a\r\nX: ${'x'.repeat(2 ** 20)}\r\n\r\n`)
+  await wait(300)
+  const chunks: string[] = []
+  socket.on('data', chunk => chunks.push(String(chunk)))
+  await once(socket, 'close')
+  t.match(chunks.join(''), /^HTTP\/1.1 431 [^]*headers_too_large/)
+})
+
+t.test('nothing is written into an answer that has begun', async t => {
+  const body = new Readable({ read () {} })
+  const { open } = await startListening(t, app => {
+    app.get('/slow', async (_request, reply) => reply.header('content-length', 300).send(body))
+  })
+  const socket = await open()
+  socket.write('GET /slow HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n')
+  body.push('x'.repeat(100))
+  const [begun] = await once(socket, 'data')
+  t.match(String(begun), /^HTTP\/1.1 200 /)
+  socket.on('error', () => {}).write('no length\r\n')
+  const chunks: string[] = []
+  socket.on('data', chunk => chunks.push(String(chunk)))
+  await once(socket, 'close')
+  t.notMatch(chunks.join(''), /HTTP/)
 })
 
 t.test('a request that does not arrive in time is a 408', async t => {
