@@ -52,7 +52,7 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     // A preflight is the browser's own, and answered without any work.
     const isPreflight = request.method === 'OPTIONS' && reply.statusCode === 204
-    const isFree = isPreflight || request.routeOptions.config.rateLimit === false || request.problem?.code === 'overloaded'
+    const isFree = isPreflight || request.routeOptions.config.rateLimit === false
     if (isFree || request.isAuthenticated || reply.statusCode === 429) done()
     else countAddress(request).then(count => tell(reply, 'address', count)).then(() => done(), done)
   })

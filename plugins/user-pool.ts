@@ -37,12 +37,13 @@ const userPool: FastifyPluginAsync<UserPoolOptions> = async (fastify, { endpoint
     client ??= userPoolClient(endpoint)
     try {
       await client.signOut(issuer.slice(issuer.lastIndexOf('/') + 1), subject)
-      await onEnded()
     } catch (error) {
       const lacksCredentials = error instanceof Error && error.name === 'CredentialsProviderError'
       if (lacksCredentials) nextTry = Date.now() + credentialsPause
       fastify.log[lacksCredentials ? 'info' : 'warn']({ err: error }, 'sessions were ended here, but not at Cognito')
+      return
     }
+    await onEnded().catch(error => fastify.log.warn({ err: error }, 'sessions were ended, and will be remembered for longer than need be'))
   }
 }
 
