@@ -53,13 +53,9 @@ function answer (fastify: FastifyInstance, error: Error & { code?: string }, soc
       return
     }
   }
-  if (!socket.writable) {
-    socket.destroy()
-    return
-  }
   // Bytes after a request that said it would be the last, and that has been answered.
-  if (error.code === 'HPE_CLOSED_CONNECTION') {
-    end(socket)
+  if (!socket.writable || error.code === 'HPE_CLOSED_CONNECTION') {
+    close(socket)
     return
   }
   const [code, detail] = brokenRequests[error.code ?? ''] ?? notHttp
@@ -67,7 +63,7 @@ function answer (fastify: FastifyInstance, error: Error & { code?: string }, soc
   const body = JSON.stringify(problemBody(new Problem(code, detail), reqId))
   log({ reqId, status: catalogue[code][0], code, reason: error.code })
   fastify.noteBrokenRequest?.(code)
-  end(socket, [
+  socket.write([
     `HTTP/1.1 ${catalogue[code][0]} ${catalogue[code][1]}`,
     'Content-Type: application/problem+json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
@@ -77,11 +73,12 @@ function answer (fastify: FastifyInstance, error: Error & { code?: string }, soc
     '',
     body
   ].join('\r\n'))
+  close(socket)
 }
 
 // Closed at once, the answer might be lost; not at all, a client that goes on sending would keep the connection.
-function end (socket: Socket, text = ''): void {
-  socket.end(text)
+function close (socket: Socket): void {
+  socket.end()
   setTimeout(() => socket.destroy(), linger).unref()
 }
 
