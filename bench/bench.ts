@@ -4,14 +4,16 @@
 // quiet result, a machine that does nothing else.
 
 import { spawnSync } from 'node:child_process'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import BetterSqlite3 from 'better-sqlite3'
 import { startPostgres } from '../test/embedded-postgres.ts'
 import { makeKey, publicJwk, UserPool } from '../test/user-pool.ts'
+import { writeFifty } from './fifty.ts'
 import { load, type Load, type Report } from './load.ts'
+import { median } from './median.ts'
 import { cpuTime, memory, startServer, stopServer, type Server } from './server.ts'
 import { timeTokenCheck } from './token-check.ts'
 
@@ -52,12 +54,12 @@ async function run (): Promise<void> {
   }
   await begin('this service', 'src/server.ts', service)
   if (postgres) await begin('a second replica', 'src/server.ts', service)
-  const list = await fill()
+  const list = await writeFifty(named('this service').port, pool.idToken(), folder)
   const beside = { BENCH_LIST: list.path, BENCH_DATABASE: `${folder}/other.db`, BENCH_ISSUER: pool.issuer, BENCH_CLIENT: pool.clientId, BENCH_KEYS: JSON.stringify({ keys: pool.keys.map(publicJwk) }) }
   await begin('bare node:http', 'bench/servers/bare-http.ts', beside)
   await begin('bare Fastify', 'bench/servers/bare-fastify.ts', beside)
   if (!postgres) {
-    spawnSync('cp', [`${folder}/articles.db`, `${folder}/other.db`])
+    copyDatabase()
     await begin('straightforward', 'bench/servers/straightforward.ts', beside)
     await begin('Express', 'bench/servers/express.ts', beside)
   }
@@ -110,20 +112,12 @@ async function remember (): Promise<void> {
   }
 }
 
-/** Fifty articles, and the bytes and the tag of their list. */
-async function fill (): Promise<{ path: string, tag: string }> {
-  const url = `http://127.0.0.1:${named('this service').port}/articles`
-  const headers = { authorization: `Bearer ${pool.idToken()}`, 'content-type': 'application/json' }
-  for (let n = 1; n <= 50; n++) await fetch(url, { method: 'POST', headers, body: JSON.stringify({ name: `Article number ${n}` }) })
-  const response = await fetch(url, { headers })
-  const path = join(folder, 'list.json')
-  writeFileSync(path, await response.text())
-  if (postgres === undefined) {
-    const file = new BetterSqlite3(`${folder}/articles.db`)
-    file.pragma('wal_checkpoint(TRUNCATE)')
-    file.close()
-  }
-  return { path, tag: response.headers.get('etag') ?? '' }
+/** What the service has written, for those beside it. */
+function copyDatabase (): void {
+  const file = new BetterSqlite3(`${folder}/articles.db`)
+  file.pragma('wal_checkpoint(TRUNCATE)')
+  file.close()
+  copyFileSync(`${folder}/articles.db`, `${folder}/other.db`)
 }
 
 /** A file of tokens, all of one user. */
@@ -181,8 +175,4 @@ function named (name: string): Server {
   const server = servers.find(server => server.name === name)
   if (server === undefined) throw new Error(`no server is named ${name}`)
   return server
-}
-
-function median (values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? NaN
 }

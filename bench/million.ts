@@ -8,6 +8,7 @@ import Fastify, { type FastifyInstance } from 'fastify'
 import { app, serverOptions } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
 import { UserPool } from '../test/user-pool.ts'
+import { median } from './median.ts'
 
 const rounds = 15
 const requestsPerRound = 200
@@ -63,8 +64,4 @@ async function time (server: FastifyInstance, url: string, token: string, condit
   const begun = performance.now()
   for (let n = 0; n < requestsPerRound; n++) await server.inject({ url, headers })
   return (performance.now() - begun) / requestsPerRound * 1000
-}
-
-function median (values: number[]): number {
-  return values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0
 }

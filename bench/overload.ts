@@ -11,6 +11,7 @@ import { setTimeout as wait } from 'node:timers/promises'
 import { parseArgs } from 'node:util'
 import { startPostgres } from '../test/embedded-postgres.ts'
 import { UserPool } from '../test/user-pool.ts'
+import { writeFifty } from './fifty.ts'
 import { load } from './load.ts'
 import { openLoad } from './open-loop.ts'
 import { startServer, stopServer, type Server } from './server.ts'
@@ -40,7 +41,8 @@ const server = await startServer('this service', 'src/server.ts', folder, {
 const servers = [server]
 try {
   const one = [pool.idToken()]
-  const bare = await startServer('bare Fastify', 'bench/servers/bare-fastify.ts', folder, { BENCH_LIST: await fill(one[0] ?? '') })
+  const list = await writeFifty(server.port, pool.idToken(), folder)
+  const bare = await startServer('bare Fastify', 'bench/servers/bare-fastify.ts', folder, { BENCH_LIST: list.path })
   servers.push(bare)
   await measure('list of 50', one, 'GET', bare)
   await measure('durable create', one, 'POST')
@@ -53,16 +55,6 @@ try {
   rmSync(folder, { recursive: true })
 }
 process.exit()
-
-/** Fifty articles; the file that their list is in. */
-async function fill (token: string): Promise<string> {
-  const url = `http://127.0.0.1:${server.port}/articles`
-  const headers = { authorization: `Bearer ${token}`, 'content-type': 'application/json' }
-  for (let n = 1; n <= 50; n++) await fetch(url, { method: 'POST', headers, body: JSON.stringify({ name: `Article number ${n}` }) })
-  const path = join(folder, 'list.json')
-  writeFileSync(path, await (await fetch(url, { headers })).text())
-  return path
-}
 
 async function measure (title: string, tokens: string[], method: 'GET' | 'POST', beside?: Server): Promise<void> {
   if (!title.includes(options.only)) return
@@ -83,14 +75,14 @@ async function measure (title: string, tokens: string[], method: 'GET' | 'POST',
 }
 
 /** How many requests were due. */
-async function overload ({ name, port }: Server, times: number, rate: number, requests: string[], from: number): Promise<number> {
+async function overload (target: Server, times: number, rate: number, requests: string[], from: number): Promise<number> {
   const probing = new AbortController()
-  const health = name === server.name ? probe(probing.signal) : undefined
-  const report = await openLoad({ port, rate, seconds, connections: Number(options.connections), requests, from })
+  const health = target === server ? probe(probing.signal) : undefined
+  const report = await openLoad({ port: target.port, rate, seconds, connections: Number(options.connections), requests, from })
   probing.abort()
   const { 503: shed = 0, ...others } = report.statuses
   const good = (others[200] ?? 0) + (others[201] ?? 0)
-  console.log(`  ${times}× ${name.padEnd(12)} ${(good / seconds).toFixed(0).padStart(6)}/s accepted  p50 ${report.p50.toFixed(1)} ms  p99 ${report.p99.toFixed(1)} ms  max ${report.max.toFixed(0)} ms (p99 since sent ${report.sentP99.toFixed(1)} ms, after the first second ${report.settledP99.toFixed(1)} ms)` +
+  console.log(`  ${times}× ${target.name.padEnd(12)} ${(good / seconds).toFixed(0).padStart(6)}/s accepted  p50 ${report.p50.toFixed(1)} ms  p99 ${report.p99.toFixed(1)} ms  max ${report.max.toFixed(0)} ms (p99 since sent ${report.sentP99.toFixed(1)} ms, after the first second ${report.settledP99.toFixed(1)} ms)` +
     `  shed ${(shed / seconds).toFixed(0)}/s  p99 ${report.shedP99.toFixed(1)} ms  ${report.connections} connections, ${report.due - good - shed} without an answer ${JSON.stringify(others)}`)
   if (health !== undefined) {
     const { p99, failed } = await health
