@@ -153,22 +153,29 @@ async function measure (title: string, names: string[], what: Omit<Load, 'port' 
   }
 }
 
-/** What a flood of forged tokens does to somebody who asks at an even pace, and not as often as can be. */
+/** What a flood of forged tokens does to somebody who asks at an even pace, and not as often as can be; and what as many clients do that cost next to nothing. */
 async function flood (one: string): Promise<void> {
   const title = 'a flood of forged tokens'
   if (!title.includes(options.only)) return
-  const { port } = named('this service')
   const forged = tokens('forged', 10_000, true)
-  const samples: { quiet: number, flooded: number }[] = []
+  const names = ['bare Fastify', 'this service']
+  const samples = new Map(names.map(name => [name, Array.from<{ quiet: number, flooded: number }>([])]))
   for (let round = 0; round < rounds; round++) {
-    const quiet = await load({ port, seconds, connections: 1, tokens: one })
-    const [flooded] = await Promise.all([
-      load({ port, seconds, connections: 1, tokens: one }),
-      load({ port, seconds, connections: 2, tokens: forged })
-    ])
-    samples.push({ quiet: quiet.p99, flooded: flooded.p99 })
+    for (const name of names) {
+      const { port } = named(name)
+      const quiet = await load({ port, seconds, connections: 1, tokens: one })
+      const [flooded] = await Promise.all([
+        load({ port, seconds, connections: 1, tokens: one }),
+        load({ port, seconds, connections: 2, tokens: forged })
+      ])
+      samples.get(name)?.push({ quiet: quiet.p99, flooded: flooded.p99 })
+    }
   }
-  console.log(`\n${title}: p99 of good requests ${median(samples.map(s => s.quiet)).toFixed(2)} ms without, ${median(samples.map(s => s.flooded)).toFixed(2)} ms within`)
+  console.log(`\n${title}: p99 of good requests`)
+  for (const [name, taken] of samples) {
+    const [quiet, flooded] = [median(taken.map(s => s.quiet)), median(taken.map(s => s.flooded))]
+    console.log(`  ${name.padEnd(16)} ${quiet.toFixed(2)} ms without, ${flooded.toFixed(2)} ms within  ${(flooded / quiet).toFixed(2)}×`)
+  }
 }
 
 function named (name: string): Server {

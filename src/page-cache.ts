@@ -6,7 +6,8 @@ import { ReadCache } from './database/read-cache.ts'
 import type { Database } from './database/tables.ts'
 
 interface KeptAnswer {
-  body: string
+  /** As bytes: they are neither counted nor encoded again. */
+  body: Buffer
   headers: Record<string, string>
 }
 
@@ -34,7 +35,7 @@ export function pageCache (db: Database) {
       const mark = marks.get(request)
       if (mark !== undefined && reply.statusCode === 200 && typeof payload === 'string') {
         const headers = keptHeaders.flatMap(name => reply.hasHeader(name) ? [[name, String(reply.getHeader(name))]] : [])
-        answers.set(request.url, { body: payload, headers: Object.fromEntries(headers) }, mark)
+        answers.set(request.url, { body: Buffer.from(payload), headers: Object.fromEntries(headers) }, mark)
       }
       done()
     }

@@ -13,6 +13,15 @@ t.test('TokenCache gives the very user that it was given', async t => {
   t.equal(cache.get('__proto__'), undefined)
 })
 
+t.test('TokenCache knows a token by all of it, also where another ends in the same way', async t => {
+  const cache = new TokenCache(10)
+  const signature = '.signature'.padEnd(342, '-')
+  const alice = user()
+  cache.set(`alice${signature}`, alice, key())
+  t.equal(cache.get(`mallory${signature}`), undefined)
+  t.equal(cache.get(`alice${signature}`), alice)
+})
+
 t.test('TokenCache remembers at most as many tokens as it was told', async t => {
   const cache = new TokenCache(100)
   for (let index = 0; index < 1_000; index++) cache.set(`token-${index}`, user(), key())
