@@ -1,4 +1,5 @@
 import Fastify, { type FastifyInstance } from 'fastify'
+import './kept-tick.ts'
 import { app, serverOptions } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { LogStream } from './log-stream.ts'
