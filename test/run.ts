@@ -28,7 +28,7 @@ if (process.argv.length === 2) failed = !isCovered() || failed
 const given = process.env.TEST_DATABASE_URL
 const server = given === undefined ? await startPostgres('-c', 'fsync=off') : undefined
 try {
-  failed = await run('PostgreSQL', { TEST_DATABASE_URL: given ?? `${server?.url}/postgres`, NODE_COMPILE_CACHE: compileCache }, ['--disable-coverage', ...onEither]) || failed
+  failed = await run('PostgreSQL', { TEST_DATABASE_URL: given ?? `${server?.url}/postgres?connect_timeout=30`, NODE_COMPILE_CACHE: compileCache }, ['--disable-coverage', ...onEither]) || failed
 } finally {
   await server?.remove()
 }

@@ -45,8 +45,11 @@ async function startRelay (t: Test, target: number): Promise<TcpRelay> {
   return relay
 }
 
-async function alice (t: Test, DATABASE_URL: string): Promise<Person> {
-  const { app, pool } = await startApp(t, { DATABASE_URL })
+async function alice (t: Test, database: string): Promise<Person> {
+  const url = new URL(database)
+  // A start waits no longer than this for its first connection, and the tests beside it take what the machine has.
+  if (!url.searchParams.has('connect_timeout')) url.searchParams.set('connect_timeout', '30')
+  const { app, pool } = await startApp(t, { DATABASE_URL: url.href })
   const alice = person(app, pool, 'alice')
   t.equal((await alice.request('GET', '/articles')).statusCode, 200)
   return alice
@@ -100,7 +103,7 @@ t.test('connections carry the name, the pool and the time-outs that the URL give
 
 t.test('ten services that start at once over one PostgreSQL migrate it once', async t => {
   const pool = await startPool(t)
-  const DATABASE_URL = await newDatabase()
+  const DATABASE_URL = `${await newDatabase()}?connect_timeout=30`
   const services = Array.from({ length: 10 }, () => run(t, 'src/server.ts', environment(pool, { DATABASE_URL, PORT: '0' }), { covered: false }))
   await until(() => services.every(({ child, output }) => output.stdout.includes('listening') || child.exitCode !== null))
   t.strictSame(services.map(({ output }) => output.stderr).join(''), '')
@@ -148,7 +151,7 @@ t.test('a transaction that could not be put in order with others is done again',
 })
 
 t.test('people who come for the first time at once are all let in where every transaction is serializable', async t => {
-  const DATABASE_URL = `${await newDatabase()}?options=${encodeURIComponent('-c default_transaction_isolation=serializable')}`
+  const DATABASE_URL = `${await newDatabase()}?connect_timeout=30&options=${encodeURIComponent('-c default_transaction_isolation=serializable')}`
   const { app, pool } = await startApp(t, { DATABASE_URL })
   const people = Array.from({ length: 20 }, (_, n) => person(app, pool, `person-${n % 5}`))
   const responses = await Promise.all(people.map(({ request }, n) => request('POST', '/articles', { payload: { name: `${n}` }, headers: { 'idempotency-key': `${n % 10}` } })))
@@ -209,7 +212,7 @@ t.test('a query that is cancelled, and a connection that is ended, are a 503 eac
 
 t.test('a connection that hangs is given up, and the next request has a new one', async t => {
   const relay = await startRelay(t, server.port)
-  const person = await alice(t, `${await newDatabase(server, relay.port)}?pool_max_conns=1&statement_timeout=200`)
+  const person = await alice(t, `${await newDatabase(server, relay.port)}?pool_max_conns=1&connect_timeout=3&statement_timeout=200`)
   relay.silence()
   await refuses(t, person)
   await refuses(t, person, 'POST')

@@ -147,7 +147,7 @@ t.test('queries are timed by kind, and commits of several writes counted', async
 t.test('the pool of connections is seen', async t => {
   const server = await startPostgres('-c', 'fsync=off')
   t.teardown(() => server.remove())
-  const service = await startApp(t, { METRICS_PORT: '0', DATABASE_URL: `${server.url}/postgres?pool_max_conns=7` })
+  const service = await startApp(t, { METRICS_PORT: '0', DATABASE_URL: `${server.url}/postgres?pool_max_conns=7&connect_timeout=30` })
   await service.app.db.transaction().execute(async transaction => {
     await transaction.selectFrom('articles').select('id').execute()
     const samples = await scrape(service)
