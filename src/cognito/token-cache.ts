@@ -1,6 +1,7 @@
 // Tokens that verified, each under the end of its signature, which differs wherever the tokens do: Node makes a new string of
 // each header, and to hash all of it would cost more than everything else in a hit. What is found must be the whole token.
-// Two generations stand in for a least-recently-used list: what was asked for since the last turn survives the next.
+// A clock stands in for a list of who was used least recently: its hand forgets the first that nobody has asked for since it
+// last came by. So tokens that come once go before those in use, however many they are.
 
 import type { SigningKey } from './key-set.ts'
 import type { VerifiedUser } from './verified-user.ts'
@@ -9,6 +10,7 @@ interface Remembered {
   token: string
   user: VerifiedUser
   key: SigningKey
+  isAskedFor: boolean
 }
 
 /** In characters: so long that no two signatures share it by chance. */
@@ -16,38 +18,45 @@ const endLength = 43
 
 /** Remembers at most `size` verified tokens, none past its `exp` or past the trust in its key. */
 export class TokenCache {
-  readonly #generationSize: number
-  #young = new Map<string, Remembered>()
-  #old = new Map<string, Remembered>()
+  readonly #most: number
+  readonly #byEnd = new Map<string, Remembered>()
+  readonly #clock: Remembered[] = []
+  #hand = 0
 
   constructor (size: number) {
-    this.#generationSize = Math.ceil(size / 2)
+    this.#most = size
   }
 
-  /** How many tokens are held; those that both generations hold count twice. */
+  /** How many tokens are held. */
   get size (): number {
-    return this.#young.size + this.#old.size
+    return this.#clock.length
   }
 
   get (token: string): VerifiedUser | undefined {
-    const end = token.slice(-endLength)
-    const young = this.#young.get(end)
-    const remembered = young ?? this.#old.get(end)
+    const remembered = this.#byEnd.get(token.slice(-endLength))
     if (remembered?.token !== token) return undefined
     if (remembered.user.expiresAt * 1000 <= Date.now() || remembered.key.trustedUntil <= performance.now()) return undefined
-    if (young === undefined) this.#add(end, remembered)
+    remembered.isAskedFor = true
     return remembered.user
   }
 
   set (token: string, user: VerifiedUser, key: SigningKey): void {
-    this.#add(token.slice(-endLength), { token, user, key })
+    const end = token.slice(-endLength)
+    const known = this.#byEnd.get(end)
+    if (known !== undefined) Object.assign(known, { token, user, key })
+    else if (this.#most > 0) this.#byEnd.set(end, this.#place({ token, user, key, isAskedFor: false }))
   }
 
-  #add (end: string, remembered: Remembered): void {
-    if (this.#young.size >= this.#generationSize) {
-      this.#old = this.#young
-      this.#young = new Map()
+  #place (remembered: Remembered): Remembered {
+    let there = this.#clock[this.#hand]
+    while (there?.isAskedFor === true) {
+      there.isAskedFor = false
+      this.#hand = (this.#hand + 1) % this.#most
+      there = this.#clock[this.#hand]
     }
-    this.#young.set(end, remembered)
+    if (there !== undefined) this.#byEnd.delete(there.token.slice(-endLength))
+    this.#clock[this.#hand] = remembered
+    this.#hand = (this.#hand + 1) % this.#most
+    return remembered
   }
 }

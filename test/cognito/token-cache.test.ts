@@ -22,12 +22,29 @@ t.test('TokenCache knows a token by all of it, also where another ends in the sa
   t.equal(cache.get(`alice${signature}`), alice)
 })
 
-t.test('TokenCache remembers at most as many tokens as it was told', async t => {
+t.test('TokenCache remembers as many tokens as it was told, the youngest', async t => {
   const cache = new TokenCache(100)
   for (let index = 0; index < 1_000; index++) cache.set(`token-${index}`, user(), key())
-  const remembered = Array.from({ length: 1_000 }, (_, index) => 999 - index).filter(index => cache.get(`token-${index}`))
-  t.ok(remembered.length >= 50 && remembered.length <= 100, `${remembered.length} tokens`)
-  t.ok(remembered.every(index => index >= 900), 'the youngest')
+  const remembered = Array.from({ length: 1_000 }, (_, index) => index).filter(index => cache.get(`token-${index}`))
+  t.strictSame(remembered, Array.from({ length: 100 }, (_, index) => 900 + index))
+  t.equal(cache.size, 100)
+})
+
+t.test('TokenCache remembers none where it was told so', async t => {
+  const cache = new TokenCache(0)
+  cache.set('alice', user(), key())
+  t.equal(cache.get('alice'), undefined)
+  t.equal(cache.size, 0)
+})
+
+t.test('TokenCache takes a token that is verified again in the place of what it was', async t => {
+  const cache = new TokenCache(10)
+  const [before, after] = [user(), user()]
+  cache.set('alice', before, { ...key(), trustedUntil: 0 })
+  t.equal(cache.get('alice'), undefined)
+  cache.set('alice', after, key())
+  t.equal(cache.get('alice'), after)
+  t.equal(cache.size, 1)
 })
 
 t.test('TokenCache keeps a token that is asked for while others come and go', async t => {
