@@ -9,6 +9,12 @@ import { problemBody } from '../src/responses.ts'
 const overloaded = temporaryProblem('overloaded', 'There is more to do here than can be done; try again.')
 
 /**
+ * How long a refusal waits, in milliseconds. Clients that ask again at once would otherwise be refused so often that there is
+ * time for little else; it costs those that wait or ask elsewhere next to nothing.
+ */
+const pause = 100
+
+/**
  * Refuses what is too much before anything is done for it but to say who may read the refusal (`cors`), so that the rest is answered in time. Health is asked for by those
  * who decide whether to send more, and is always answered.
  */
@@ -34,12 +40,11 @@ const overload: FastifyPluginAsync = async fastify => {
     refused++
     request.problem = overloaded
     const body = `${before}${request.id}${after}`
-    // Written at once, past all that is done for an answer.
+    // Past all that is done for an answer.
     reply.hijack()
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...overloaded.headers })) reply.raw.setHeader(name, value ?? '')
-    reply.raw
-      .writeHead(overloaded.statusCode, { 'content-type': 'application/problem+json; charset=utf-8', 'content-length': body.length })
-      .end(body)
+    reply.raw.writeHead(overloaded.statusCode, { 'content-type': 'application/problem+json; charset=utf-8', 'content-length': body.length })
+    setTimeout(() => reply.raw.end(body), pause)
   })
 }
 

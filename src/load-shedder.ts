@@ -3,23 +3,25 @@
 // which slow clients drive up at no cost to anyone, nor a delay alone, which garbage to collect makes too: it is a line that
 // stays. CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
 //
-// Requests wait in two lines. In their sockets, for as long as a turn of the event loop works on those of the turn before. And,
-// once they are worked on, for one of the database's connections.
+// Requests wait in two lines. In their sockets, for as long as the event loop works on those of the round before, a turn with many of them
+// and the turns after it. And, once they are worked on, for one of the database's connections.
 
 /**
- * Lines in which nobody waits longer are short, in milliseconds. 1,000 clients that ask without a pause make turns of 50 to 100, and get the
- * more answers a second for it: what they commit and write is done together. Shorter turns refused what there was time for.
+ * Lines in which nobody waits longer are short, in milliseconds. 1,000 clients that ask without a pause make rounds of 100 to 200 where all
+ * are taken, and get the more answers a second for it, since what they commit and write is done together; but each waits for two.
  */
-const shortTurn = 100
+const shortRound = 50
 const shortWait = 100
 /** Nor are lines long in which fewer stand: however slow the machine, they are in nobody's way. */
 const crowd = 64
 /** For how long a line stays, or stays away, before anything is concluded from it, in milliseconds. */
 const patience = 250
-/** How many more are taken in a turn after one that was short. */
+/** How many more are taken in a round after one that was short. */
 const step = 16
 /** What libuv reads at once. Where so many were ready, the turn goes on with what has come in the meantime: that is another. */
 const batch = 1_024
+/** With so much rest, in milliseconds, nobody had been left waiting in a socket. */
+const pause = 1
 
 /** Those who wait for a connection to the database. */
 export interface Line {
@@ -38,22 +40,24 @@ export interface LoadShedderOptions {
 export class LoadShedder {
   readonly #options: LoadShedderOptions
   #isShedding = false
-  /** How many are taken in a turn, while load is shed. */
-  #limit = Infinity
-  /** Out of how many they are, as the turn before had it, and by which lot: the first each time would be who asks again at once. */
-  #expected = 1
-  #offset = 0
   #isInTurn = false
-  /** When the first request of the turn came, and how long the event loop had been idle by then. */
+  /** How many came in the turn, and in the fullest turn of the round. */
+  #inTurn = 0
+  #fullest = 0
+  /** When the first request of the round came, and how long the event loop had been idle by then. */
   #began = 0
   #idle = 0
   #taken = 0
   #refused = 0
-  /** How long the turn has been refusing, and since when it is. */
+  /** How long the round has been refusing, and since when it is. */
   #refusing = 0
   #refusingSince: number | undefined
-  #ended = 0
-  /** When a line was found long for the first time, turn after turn, and when for the last. */
+  /** How many are taken in a round, while load is shed. */
+  #limit = Infinity
+  /** Out of how many they are, as the round before had it, and by which lot: the first each time would be who asks again at once. */
+  #expected = 1
+  #offset = 0
+  /** When a line was found long for the first time, round after round, and when for the last. */
   #longSince: number | undefined
   #longUntil = 0
 
@@ -63,7 +67,8 @@ export class LoadShedder {
 
   /** Whether the request that has just come is to be refused. To be asked once for each that waited in a socket. */
   refuses (): boolean {
-    if (!this.#isInTurn || this.#taken + this.#refused >= batch) this.#beginTurn()
+    if (!this.#isInTurn || this.#inTurn >= batch) this.#beginTurn()
+    this.#inTurn++
     const refuses = this.#isShedding && (!this.#isDrawn() || isLong(this.#options.databaseLine()))
     if (refuses) {
       this.#refused++
@@ -76,7 +81,7 @@ export class LoadShedder {
   }
 
   #isDrawn (): boolean {
-    return (this.#taken + this.#refused + this.#offset) % this.#expected < this.#limit
+    return this.#taken < this.#limit && (this.#taken + this.#refused + this.#offset) % this.#expected < this.#limit
   }
 
   #endRefusing (now: number): void {
@@ -84,31 +89,39 @@ export class LoadShedder {
     this.#refusingSince = undefined
   }
 
-  readonly #endTurn = (): void => {
-    this.#isInTurn = false
-    this.#ended = performance.now()
-  }
-
-  // Looks back at the turn before: at the work for what was taken, with the commits and answers that it led to since.
   #beginTurn (): void {
     const now = performance.now()
     const idle = performance.nodeTiming.idleTime
+    if (this.#isInTurn) this.#endRefusing(now)
+    else setImmediate(this.#endTurn)
+    this.#isInTurn = true
+    this.#fullest = Math.max(this.#fullest, this.#inTurn)
+    this.#inTurn = 0
+    // Turns with few between those with many are the ones in which the many are answered: the work of one round.
+    if (this.#taken + this.#refused >= crowd || idle - this.#idle > pause) this.#beginRound(now, idle)
+  }
+
+  readonly #endTurn = (): void => {
+    this.#isInTurn = false
+    this.#endRefusing(performance.now())
+  }
+
+  // Looks back at the round before: at the work for what was taken, with the commits and answers that it led to since.
+  #beginRound (now: number, idle: number): void {
     const rest = idle - this.#idle
-    this.#endRefusing(this.#isInTurn ? now : this.#ended)
     const work = now - this.#began - rest - this.#refusing
-    const hasRested = rest > patience
-    const isLate = work > shortTurn && this.#taken >= crowd
-    // What was refused before a rest says nothing of now.
+    const isLate = work > shortRound && this.#fullest >= crowd
+    // What was taken or refused before a rest says nothing of now: whoever was in line has been answered since.
+    const hasRested = rest > shortRound
     this.#note((!hasRested && (isLate || this.#refused > 0)) || isLong(this.#options.databaseLine()), hasRested, now)
     if (!this.#isShedding) this.#limit = Infinity
-    else if (work > shortTurn) this.#limit = Math.max(crowd, Math.floor(this.#taken * shortTurn / work))
+    else if (work > shortRound) this.#limit = Math.max(crowd, Math.floor(this.#taken * shortRound / work))
     else if (this.#refused > 0) this.#limit += step
     this.#expected = Math.max(1, this.#taken + this.#refused)
     this.#offset = Math.floor(Math.random() * this.#expected)
-    if (!this.#isInTurn) setImmediate(this.#endTurn)
-    this.#isInTurn = true
     this.#began = now
     this.#idle = idle
+    this.#fullest = 0
     this.#taken = 0
     this.#refused = 0
     this.#refusing = 0

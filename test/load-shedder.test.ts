@@ -74,6 +74,20 @@ t.test('turns that are too long again and again are, and then as many are taken 
   t.equal(refused.filter(isRefused => !isRefused).length, 64, 'a few, however long they take')
 })
 
+t.test('turns with few requests, in which many are answered, do not hide them', async t => {
+  const shedding = start()
+  const round = async () => {
+    const refused = await turn(shedding, 300, 0.5)
+    for (let n = 0; n < 3; n++) await turn(shedding, 1, 10)
+    return refused.filter(isRefused => !isRefused).length
+  }
+  for (const end = performance.now() + 20_000; shedding.changes.length === 0 && performance.now() < end;) await round()
+  t.strictSame(shedding.changes, [true])
+  await round()
+  const taken = await round()
+  t.ok(taken >= 64 && taken <= 150, `${taken} of 300`)
+})
+
 t.test('who is taken is drawn by lot', async t => {
   const shedding = start()
   await overload(shedding)

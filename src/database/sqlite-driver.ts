@@ -11,8 +11,9 @@ import type { SqliteFile } from './sqlite-file.ts'
 /** How long a query waits for the locks of other processes before it is given up, and how often it tries, in milliseconds. */
 const lockTimeout = 5_000
 const lockPause = 10
-/** How many turns of the event loop a commit waits, at most, for writes that are on their way. */
+/** For how many turns of the event loop a commit waits, at most, for writes that are on their way, and for how many milliseconds. */
 const mostTurns = 4
+const longestWait = 10
 
 interface Write {
   run: () => void
@@ -115,16 +116,19 @@ export class SqliteDriver implements Driver {
 
   #write<Result> (query: () => Result): Promise<Result> {
     return new Promise((resolve, reject) => {
-      if (this.#writes.length === 0) setImmediate(() => this.#gather(0, mostTurns))
+      if (this.#writes.length === 0) {
+        const end = performance.now() + longestWait
+        setImmediate(() => this.#gather(0, mostTurns, end))
+      }
       let result: Result
       this.#writes.push({ run: () => { result = query() }, resolve: () => resolve(result), reject })
     })
   }
 
   /** Waits for as long as each turn brings another write. */
-  #gather (known: number, turns: number): void {
+  #gather (known: number, turns: number, end: number): void {
     const { length } = this.#writes
-    if (length > known && turns > 0) setImmediate(() => this.#gather(length, turns - 1))
+    if (length > known && turns > 0 && performance.now() < end) setImmediate(() => this.#gather(length, turns - 1, end))
     else this.#commitTogether()
   }
 
