@@ -16,7 +16,7 @@ const shortWait = 100
 const crowd = 64
 /** For how long a line stays, or stays away, before anything is concluded from it, in milliseconds. */
 const patience = 250
-/** How many more are taken in a round after one that was short. */
+/** How many more are taken in a round, at least, after one that was short; at most twice as many. */
 const step = 16
 /** What libuv reads at once. Where so many were ready, the turn goes on with what has come in the meantime: that is another. */
 const batch = 1_024
@@ -114,9 +114,10 @@ export class LoadShedder {
     // What was taken or refused before a rest says nothing of now: whoever was in line has been answered since.
     const hasRested = rest > shortRound
     this.#note((!hasRested && (isLate || this.#refused > 0)) || isLong(this.#options.databaseLine()), hasRested, now)
+    const fitting = Math.floor(this.#taken * shortRound / work)
     if (!this.#isShedding) this.#limit = Infinity
-    else if (work > shortRound) this.#limit = Math.max(crowd, Math.floor(this.#taken * shortRound / work))
-    else if (this.#refused > 0) this.#limit += step
+    else if (work > shortRound) this.#limit = Math.max(crowd, fitting)
+    else if (this.#refused > 0) this.#limit = Math.max(this.#limit + step, Math.min(this.#limit * 2, fitting))
     this.#expected = Math.max(1, this.#taken + this.#refused)
     this.#offset = Math.floor(Math.random() * this.#expected)
     this.#began = now
