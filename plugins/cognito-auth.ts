@@ -76,7 +76,7 @@ export interface CognitoAuthOptions {
   jwksUri?: string | undefined
   /** How long keys are used before they are fetched again, in seconds; 3600 by default. */
   jwksMaxAge?: number
-  /** How many verified tokens are remembered; 10,000 by default. */
+  /** How many verified tokens are remembered; 6,000 by default. */
   tokenCacheSize?: number
   /** The realm of the `WWW-Authenticate` challenge; `articles` by default. */
   realm?: string
@@ -92,7 +92,7 @@ const identity = Symbol('verified user')
 export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastify, options) => {
   const realm = options.realm ?? defaultRealm
   const rules = { clientIds: new Set(options.clientIds), tokenUse: new Set<TokenUse>(options.tokenUse ?? ['id', 'access']) }
-  const tokens = new TokenCache(options.tokenCacheSize ?? 10_000)
+  const tokens = new TokenCache(options.tokenCacheSize ?? 6_000)
   let hits = 0
   let misses = 0
   const issuers = new Map(listIssuers(options).map(issuer => [issuer.name, issuer]))

@@ -1,5 +1,5 @@
 import { Socket } from 'node:net'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { databaseStatistics } from '../src/database/statistics.ts'
 import { LoadShedder } from '../src/load-shedder.ts'
@@ -20,6 +20,7 @@ const pause = 100
  */
 const overload: FastifyPluginAsync = async fastify => {
   let refused = 0
+  let waiting: [FastifyRequest, FastifyReply][] = []
   const shedder = new LoadShedder({
     databaseLine: () => databaseStatistics(fastify.db).pool,
     onChange: isShedding => {
@@ -39,13 +40,34 @@ const overload: FastifyPluginAsync = async fastify => {
     }
     refused++
     request.problem = overloaded
-    const body = `${before}${request.id}${after}`
     // Past all that is done for an answer.
     reply.hijack()
-    for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...overloaded.headers })) reply.raw.setHeader(name, value ?? '')
-    reply.raw.writeHead(overloaded.statusCode, { 'content-type': 'application/problem+json; charset=utf-8', 'content-length': body.length })
-    setTimeout(() => reply.raw.end(body), pause)
+    // What is not read would be kept until then.
+    request.raw.resume()
+    if (waiting.length === 0) setImmediate(hold)
+    waiting.push([request, reply])
   })
+
+  // Those of one turn of the event loop together.
+  function hold (): void {
+    setTimeout(refuseAll, pause, waiting)
+    waiting = []
+  }
+
+  function refuseAll (together: [FastifyRequest, FastifyReply][]): void {
+    const begun = performance.now()
+    for (const [request, reply] of together) refuse(request, reply)
+    shedder.noteRefusing(performance.now() - begun)
+  }
+
+  function refuse (request: FastifyRequest, reply: FastifyReply): void {
+    const body = `${before}${request.id}${after}`
+    for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...overloaded.headers })) reply.raw.setHeader(name, value ?? '')
+    if (fastify.isDraining()) reply.raw.setHeader('connection', 'close')
+    reply.raw
+      .writeHead(overloaded.statusCode, { 'content-type': 'application/problem+json; charset=utf-8', 'content-length': body.length })
+      .end(body)
+  }
 }
 
-export default fp(overload, { name: 'overload', dependencies: ['cors', 'database'] })
+export default fp(overload, { name: 'overload', dependencies: ['cors', 'database', 'draining'] })

@@ -1,10 +1,12 @@
 // Under more requests than a process can answer, all wait longer and longer, until it works for clients that have given up.
-// Refusing some of them at once keeps the answers of the others quick. What tells is not the number of requests in progress,
+// Refusing some of them keeps the answers of the others quick. What tells is not the number of requests in progress,
 // which slow clients drive up at no cost to anyone, nor a delay alone, which garbage to collect makes too: it is a line that
 // stays. CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
 //
-// Requests wait in two lines. In their sockets, for as long as the event loop works on those of the round before, a turn with many of them
-// and the turns after it. And, once they are worked on, for one of the database's connections.
+// Requests wait in two lines. In their sockets, for as long as the event loop works on those before them. And, once they are
+// worked on, for one of the database's connections. The first line is judged by the round: turns of the event loop in which
+// nobody waits for anything else, until as many have come as make a crowd. Those that come in one turn are committed and
+// answered in the turns after it, in which few others may come.
 
 /**
  * Lines in which nobody waits longer are short, in milliseconds. 1,000 clients that ask without a pause make rounds of 100 to 200 where all
@@ -16,7 +18,7 @@ const shortWait = 100
 const crowd = 64
 /** For how long a line stays, or stays away, before anything is concluded from it, in milliseconds. */
 const patience = 250
-/** How many more are taken in a round, at least, after one that was short; at most twice as many. */
+/** How many more are taken in a turn, at least, after a round that was short; at most twice as many. */
 const step = 16
 /** What libuv reads at once. Where so many were ready, the turn goes on with what has come in the meantime: that is another. */
 const batch = 1_024
@@ -41,18 +43,20 @@ export class LoadShedder {
   readonly #options: LoadShedderOptions
   #isShedding = false
   #isInTurn = false
-  /** How many came in the turn, and in the fullest turn of the round. */
+  /** How many came in the turn, and how many of them were taken. */
   #inTurn = 0
-  #fullest = 0
+  #takenInTurn = 0
   /** When the first request of the round came, and how long the event loop had been idle by then. */
   #began = 0
   #idle = 0
+  /** How many came in the fullest turn of the round. */
+  #fullest = 0
   #taken = 0
   #refused = 0
   /** How long the round has been refusing, and since when it is. */
   #refusing = 0
   #refusingSince: number | undefined
-  /** How many are taken in a round, while load is shed. */
+  /** How many are taken in a turn, while load is shed. */
   #limit = Infinity
   /** Out of how many they are, as the round before had it, and by which lot: the first each time would be who asks again at once. */
   #expected = 1
@@ -68,20 +72,26 @@ export class LoadShedder {
   /** Whether the request that has just come is to be refused. To be asked once for each that waited in a socket. */
   refuses (): boolean {
     if (!this.#isInTurn || this.#inTurn >= batch) this.#beginTurn()
-    this.#inTurn++
     const refuses = this.#isShedding && (!this.#isDrawn() || isLong(this.#options.databaseLine()))
+    this.#inTurn++
     if (refuses) {
       this.#refused++
       this.#refusingSince ??= performance.now()
     } else {
       this.#taken++
+      this.#takenInTurn++
       if (this.#refusingSince !== undefined) this.#endRefusing(performance.now())
     }
     return refuses
   }
 
+  /** That refusals which were put off have taken so many milliseconds now: time that is not for what was taken. */
+  noteRefusing (ms: number): void {
+    this.#refusing += ms
+  }
+
   #isDrawn (): boolean {
-    return this.#taken < this.#limit && (this.#taken + this.#refused + this.#offset) % this.#expected < this.#limit
+    return this.#takenInTurn < this.#limit && (this.#inTurn + this.#offset) % this.#expected < this.#limit
   }
 
   #endRefusing (now: number): void {
@@ -97,7 +107,7 @@ export class LoadShedder {
     this.#isInTurn = true
     this.#fullest = Math.max(this.#fullest, this.#inTurn)
     this.#inTurn = 0
-    // Turns with few between those with many are the ones in which the many are answered: the work of one round.
+    this.#takenInTurn = 0
     if (this.#taken + this.#refused >= crowd || idle - this.#idle > pause) this.#beginRound(now, idle)
   }
 
@@ -110,15 +120,15 @@ export class LoadShedder {
   #beginRound (now: number, idle: number): void {
     const rest = idle - this.#idle
     const work = now - this.#began - rest - this.#refusing
-    const isLate = work > shortRound && this.#fullest >= crowd
     // What was taken or refused before a rest says nothing of now: whoever was in line has been answered since.
     const hasRested = rest > shortRound
-    this.#note((!hasRested && (isLate || this.#refused > 0)) || isLong(this.#options.databaseLine()), hasRested, now)
-    const fitting = Math.floor(this.#taken * shortRound / work)
+    const isLate = !hasRested && ((work > shortRound && this.#fullest >= crowd) || this.#refused > 0)
+    this.#note(isLate || isLong(this.#options.databaseLine()), rest > patience, now)
+    const fitting = Math.floor(this.#taken * shortRound / Math.max(work, 1))
     if (!this.#isShedding) this.#limit = Infinity
     else if (work > shortRound) this.#limit = Math.max(crowd, fitting)
     else if (this.#refused > 0) this.#limit = Math.max(this.#limit + step, Math.min(this.#limit * 2, fitting))
-    this.#expected = Math.max(1, this.#taken + this.#refused)
+    this.#expected = hasRested ? 1 : Math.max(1, this.#fullest)
     this.#offset = Math.floor(Math.random() * this.#expected)
     this.#began = now
     this.#idle = idle
@@ -128,8 +138,8 @@ export class LoadShedder {
     this.#refusing = 0
   }
 
-  #note (isLong: boolean, hasRested: boolean, now: number): void {
-    if (!isLong || hasRested) this.#longSince = undefined
+  #note (isLong: boolean, isNew: boolean, now: number): void {
+    if (!isLong || isNew) this.#longSince = undefined
     if (isLong) {
       this.#longSince ??= now
       this.#longUntil = now

@@ -1,7 +1,7 @@
 // Tokens that verified, each under the end of its signature, which differs wherever the tokens do: Node makes a new string of
 // each header, and to hash all of it would cost more than everything else in a hit. What is found must be the whole token.
 // A clock stands in for a list of who was used least recently: its hand forgets the first that nobody has asked for since it
-// last came by. So tokens that come once go before those in use, however many they are.
+// last came by, so tokens that come once go before those in use.
 
 import type { SigningKey } from './key-set.ts'
 import type { VerifiedUser } from './verified-user.ts'
@@ -24,7 +24,7 @@ export class TokenCache {
   #hand = 0
 
   constructor (size: number) {
-    this.#most = size
+    this.#most = Math.floor(size)
   }
 
   /** How many tokens are held. */
@@ -43,7 +43,8 @@ export class TokenCache {
   set (token: string, user: VerifiedUser, key: SigningKey): void {
     const end = token.slice(-endLength)
     const known = this.#byEnd.get(end)
-    if (known !== undefined) Object.assign(known, { token, user, key })
+    // The string that is kept already, where it is the same: the end is a part of that.
+    if (known !== undefined) Object.assign(known, { user, key }, known.token !== token && { token })
     else if (this.#most > 0) this.#byEnd.set(end, this.#place({ token, user, key, isAskedFor: false }))
   }
 

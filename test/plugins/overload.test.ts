@@ -89,6 +89,24 @@ t.test('under overload some requests are refused, others and health are answered
   t.match(log.find(line => line.includes('no longer')), /"refused":[1-9]/)
 })
 
+t.test('a refusal that is on its way when the service stops ends its connection', async t => {
+  const { app, client } = await startBusy(t)
+  let closed: Promise<void> | undefined
+  const connections = new Set<string | undefined>()
+  await Promise.all(Array.from({ length: 100 }, () => client.get('/health/live')))
+  // Each goes on until it finds nobody there.
+  await Promise.allSettled(Array.from({ length: 100 }, async () => {
+    for (;;) {
+      const { status, headers } = await client.get('/busy')
+      if (status !== 503) continue
+      if (closed !== undefined) connections.add(headers.connection)
+      closed ??= app.close()
+    }
+  }))
+  t.ok(connections.has('close'))
+  await closed
+})
+
 t.test('32 clients that ask without a pause are no overload', async t => {
   const { app, pool, log } = await startApp(t)
   const client = new Client(t, await app.listen({ port: 0, host: '127.0.0.1' }))
