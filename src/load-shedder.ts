@@ -4,9 +4,9 @@
 // stays. CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
 //
 // Requests wait in two lines. In their sockets, for as long as the event loop works on those before them. And, once they are
-// worked on, for one of the database's connections. The first line is judged by the round: turns of the event loop in which
-// nobody waits for anything else, until as many have come as make a crowd. Those that come in one turn are committed and
-// answered in the turns after it, in which few others may come.
+// worked on, for one of the database's connections. The first line is judged by the round: as many turns of the event loop,
+// without a rest between them, as it takes for a crowd to come. What comes in one turn is committed and answered in the turns
+// after it, in which few others may come: such a turn says nothing by itself.
 
 /**
  * Lines in which nobody waits longer are short, in milliseconds. 1,000 clients that ask without a pause make rounds of 100 to 200 where all
