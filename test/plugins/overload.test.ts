@@ -90,21 +90,20 @@ t.test('under overload some requests are refused, others and health are answered
 })
 
 t.test('a refusal that is on its way when the service stops ends its connection', async t => {
-  const { app, client } = await startBusy(t)
-  let closed: Promise<void> | undefined
+  const { app, client, log } = await startBusy(t)
   const connections = new Set<string | undefined>()
   await Promise.all(Array.from({ length: 100 }, () => client.get('/health/live')))
   // Each goes on until it finds nobody there.
-  await Promise.allSettled(Array.from({ length: 100 }, async () => {
+  const crowd = Array.from({ length: 100 }, async () => {
     for (;;) {
       const { status, headers } = await client.get('/busy')
-      if (status !== 503) continue
-      if (closed !== undefined) connections.add(headers.connection)
-      closed ??= app.close()
+      if (status === 503) connections.add(headers.connection)
     }
-  }))
+  })
+  // Said as the first are refused, which is before they are told.
+  await until(() => shedding(log).length > 0)
+  await Promise.all([app.close(), Promise.allSettled(crowd)])
   t.ok(connections.has('close'))
-  await closed
 })
 
 t.test('32 clients that ask without a pause are no overload', async t => {
