@@ -80,7 +80,7 @@ export class LoadShedder {
     } else {
       this.#taken++
       this.#takenInTurn++
-      if (this.#refusingSince !== undefined) this.#endRefusing(performance.now())
+      this.#endRefusing()
     }
     return refuses
   }
@@ -94,15 +94,15 @@ export class LoadShedder {
     return this.#takenInTurn < this.#limit && (this.#inTurn + this.#offset) % this.#expected < this.#limit
   }
 
-  #endRefusing (now: number): void {
-    if (this.#refusingSince !== undefined) this.#refusing += now - this.#refusingSince
+  #endRefusing (): void {
+    if (this.#refusingSince !== undefined) this.#refusing += performance.now() - this.#refusingSince
     this.#refusingSince = undefined
   }
 
   #beginTurn (): void {
     const now = performance.now()
     const idle = performance.nodeTiming.idleTime
-    if (this.#isInTurn) this.#endRefusing(now)
+    if (this.#isInTurn) this.#endRefusing()
     else setImmediate(this.#endTurn)
     this.#isInTurn = true
     this.#fullest = Math.max(this.#fullest, this.#inTurn)
@@ -113,7 +113,7 @@ export class LoadShedder {
 
   readonly #endTurn = (): void => {
     this.#isInTurn = false
-    this.#endRefusing(performance.now())
+    this.#endRefusing()
   }
 
   // Looks back at the round before: at the work for what was taken, with the commits and answers that it led to since.

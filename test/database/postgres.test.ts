@@ -45,11 +45,15 @@ async function startRelay (t: Test, target: number): Promise<TcpRelay> {
   return relay
 }
 
-async function alice (t: Test, database: string): Promise<Person> {
+/** The URL for a service: a start waits no longer than it says for its first connection, and the tests beside it take what the machine has. */
+function patient (database: string): string {
   const url = new URL(database)
-  // A start waits no longer than this for its first connection, and the tests beside it take what the machine has.
   if (!url.searchParams.has('connect_timeout')) url.searchParams.set('connect_timeout', '30')
-  const { app, pool } = await startApp(t, { DATABASE_URL: url.href })
+  return url.href
+}
+
+async function alice (t: Test, database: string): Promise<Person> {
+  const { app, pool } = await startApp(t, { DATABASE_URL: patient(database) })
   const alice = person(app, pool, 'alice')
   t.equal((await alice.request('GET', '/articles')).statusCode, 200)
   return alice
@@ -103,7 +107,7 @@ t.test('connections carry the name, the pool and the time-outs that the URL give
 
 t.test('ten services that start at once over one PostgreSQL migrate it once', async t => {
   const pool = await startPool(t)
-  const DATABASE_URL = `${await newDatabase()}?connect_timeout=30`
+  const DATABASE_URL = patient(await newDatabase())
   const services = Array.from({ length: 10 }, () => run(t, 'src/server.ts', environment(pool, { DATABASE_URL, PORT: '0' }), { covered: false }))
   await until(() => services.every(({ child, output }) => output.stdout.includes('listening') || child.exitCode !== null))
   t.strictSame(services.map(({ output }) => output.stderr).join(''), '')
@@ -151,7 +155,7 @@ t.test('a transaction that could not be put in order with others is done again',
 })
 
 t.test('people who come for the first time at once are all let in where every transaction is serializable', async t => {
-  const DATABASE_URL = `${await newDatabase()}?connect_timeout=30&options=${encodeURIComponent('-c default_transaction_isolation=serializable')}`
+  const DATABASE_URL = patient(`${await newDatabase()}?options=${encodeURIComponent('-c default_transaction_isolation=serializable')}`)
   const { app, pool } = await startApp(t, { DATABASE_URL })
   const people = Array.from({ length: 20 }, (_, n) => person(app, pool, `person-${n % 5}`))
   const responses = await Promise.all(people.map(({ request }, n) => request('POST', '/articles', { payload: { name: `${n}` }, headers: { 'idempotency-key': `${n % 10}` } })))

@@ -27,10 +27,14 @@ class Client {
     })
   }
 
+  /** Opens so many connections, which are kept. The event loop accepts one a turn, and so none while it is busy. */
+  async connect (size: number): Promise<void> {
+    await Promise.all(Array.from({ length: size }, () => this.get('/health/live')))
+  }
+
   /** So many clients, each of which asks again as soon as it has been answered, until there is no more need. */
   async crowd (size: number, path: string, headers: Record<string, string>, done: (answer: Answer, asked: number) => boolean): Promise<void> {
-    // The event loop accepts one connection a turn, so they are there first.
-    await Promise.all(Array.from({ length: size }, () => this.get('/health/live')))
+    await this.connect(size)
     let isDone = false
     await Promise.all(Array.from({ length: size }, async () => {
       while (!isDone) {
@@ -92,7 +96,7 @@ t.test('under overload some requests are refused, others and health are answered
 t.test('a refusal that is on its way when the service stops ends its connection', async t => {
   const { app, client, log } = await startBusy(t)
   const connections = new Set<string | undefined>()
-  await Promise.all(Array.from({ length: 100 }, () => client.get('/health/live')))
+  await client.connect(100)
   // Each goes on until it finds nobody there.
   const crowd = Array.from({ length: 100 }, async () => {
     for (;;) {
