@@ -13,6 +13,7 @@ import { KeyStore, type KeyStoreEvent } from '../src/cognito/key-store.ts'
 import { TokenRefusal } from '../src/cognito/refusal.ts'
 import { TokenCache } from '../src/cognito/token-cache.ts'
 import { readToken } from '../src/cognito/token.ts'
+import { VerificationLine } from '../src/cognito/verification-line.ts'
 import { verifiedUser, type VerifiedUser } from '../src/cognito/verified-user.ts'
 import { Problem } from '../src/problems.ts'
 import { withoutStacks } from '../src/stackless.ts'
@@ -39,8 +40,8 @@ declare module 'fastify' {
     requireGroup (group: string): Guard
     /** A hook: an access token with the scope, or 403. */
     requireScope (scope: string): Guard
-    /** Whether the token of a request is one that verified before, and still holds: known without any cost. */
-    remembersToken (request: FastifyRequest): boolean
+    /** Whether the token of a request, if it has one, is `known`: one that verified before, and still holds. Told without any cost. */
+    tokenState (request: FastifyRequest): 'none' | 'new' | 'known'
     tokenStatistics (): TokenStatistics
   }
   interface FastifyRequest {
@@ -53,8 +54,14 @@ declare module 'fastify' {
   }
 }
 
-/** Tokens that a guard found among those that verified before, tokens it did not, and how many are remembered. */
-export interface TokenStatistics { hits: number, misses: number, size: number }
+/** Tokens that a guard found among those that verified before, tokens it did not, how many are remembered, and how many wait to be verified. */
+export interface TokenStatistics {
+  hits: number
+  misses: number
+  size: number
+  /** `wait`: for how long the first has, in milliseconds. */
+  line: { waiting: number, wait: number }
+}
 
 /** The token of a request, and whose it is where it verified before. */
 interface Presented { token: string | undefined, user: VerifiedUser | undefined }
@@ -93,6 +100,7 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
   const realm = options.realm ?? defaultRealm
   const rules = { clientIds: new Set(options.clientIds), tokenUse: new Set<TokenUse>(options.tokenUse ?? ['id', 'access']) }
   const tokens = new TokenCache(options.tokenCacheSize ?? 6_000)
+  const line = new VerificationLine()
   let hits = 0
   let misses = 0
   const issuers = new Map(listIssuers(options).map(issuer => [issuer.name, issuer]))
@@ -144,14 +152,16 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
       headers: { 'www-authenticate': `Bearer realm="${realm}", error="insufficient_scope", scope="${scope}"` }
     })
   })
-  fastify.decorate('remembersToken', request => {
+  fastify.decorate('tokenState', request => {
     try {
-      return present(request).user !== undefined
+      const { token, user } = present(request)
+      if (user !== undefined) return 'known'
+      return token === undefined ? 'none' : 'new'
     } catch {
-      return false
+      return 'none'
     }
   })
-  fastify.decorate('tokenStatistics', () => ({ hits, misses, size: tokens.size }))
+  fastify.decorate('tokenStatistics', () => ({ hits, misses, size: tokens.size, line: line.length }))
   fastify.addHook('onReady', async () => keyStore.start())
   fastify.addHook('onClose', async () => keyStore.close())
 
@@ -186,7 +196,7 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
     if (trusted === undefined) throw new TokenRefusal('issuer', 'The token is from another issuer')
     const key = await keyStore.find(issuer, kid)
     request[attempt] = { token, key }
-    const claims = checkClaims(verifySignature(request), rules, Date.now())
+    const claims = checkClaims(await line.verify(() => verifySignature(request)), rules, Date.now())
     const user = verifiedUser(claims, trusted)
     tokens.set(token, user, key)
     return user

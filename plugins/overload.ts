@@ -23,6 +23,7 @@ const overload: FastifyPluginAsync = async fastify => {
   let waiting: [FastifyRequest, FastifyReply][] = []
   const shedder = new LoadShedder({
     databaseLine: () => databaseStatistics(fastify.db).pool,
+    tokenLine: () => fastify.tokenStatistics().line,
     onChange: isShedding => {
       if (isShedding) fastify.log.warn('shedding load')
       else fastify.log.info({ refused }, 'no longer shedding load')
@@ -34,7 +35,7 @@ const overload: FastifyPluginAsync = async fastify => {
 
   fastify.addHook('onRequest', (request, reply, done) => {
     // Injected requests have not waited in a socket.
-    if (request.routeOptions.config.rateLimit === false || !(request.raw.socket instanceof Socket) || !shedder.refuses()) {
+    if (request.routeOptions.config.rateLimit === false || !(request.raw.socket instanceof Socket) || !shedder.refuses(() => fastify.tokenState(request) === 'new')) {
       done()
       return
     }
@@ -70,4 +71,4 @@ const overload: FastifyPluginAsync = async fastify => {
   }
 }
 
-export default fp(overload, { name: 'overload', dependencies: ['cors', 'database', 'draining'] })
+export default fp(overload, { name: 'overload', dependencies: ['cognito-auth', 'cors', 'database', 'draining'] })

@@ -45,7 +45,7 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   const { countAddress, countUser } = await counters(fastify, redisUrl, limits, userKey)
 
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.rateLimit === false || (isForUsers(request) && fastify.remembersToken(request))) done()
+    if (request.routeOptions.config.rateLimit === false || (isForUsers(request) && fastify.tokenState(request) === 'known')) done()
     else limitAddress(request, reply).then(() => done(), done)
   })
 

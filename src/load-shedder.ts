@@ -3,8 +3,8 @@
 // which slow clients drive up at no cost to anyone, nor a delay alone, which garbage to collect makes too: it is a line that
 // stays. CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
 //
-// Requests wait in two lines. In their sockets, for as long as the event loop works on those before them. And, once they are
-// worked on, for one of the database's connections. The first line is judged by the round: as many turns of the event loop,
+// Requests wait in three lines. In their sockets, for as long as the event loop works on those before them. Then, with a token
+// that is new, for it to be verified. And for one of the database's connections. The first line is judged by the round: as many turns of the event loop,
 // without a rest between them, as it takes for a crowd to come. What comes in one turn is committed and answered in the turns
 // after it, in which few others may come: such a turn says nothing by itself.
 
@@ -25,7 +25,7 @@ const batch = 1_024
 /** With so much rest, in milliseconds, nobody had been left waiting in a socket. */
 const pause = 1
 
-/** Those who wait for a connection to the database. */
+/** Those who wait once their request has been read. */
 export interface Line {
   waiting: number
   /** For how long the first of them has waited at most, in milliseconds. */
@@ -35,6 +35,8 @@ export interface Line {
 export interface LoadShedderOptions {
   /** Undefined where there are no connections to wait for. */
   databaseLine: () => Line | undefined
+  /** Those whose token is to be verified. */
+  tokenLine: () => Line
   /** Told when shedding begins and when it has ended. */
   onChange: (isShedding: boolean) => void
 }
@@ -69,10 +71,14 @@ export class LoadShedder {
     this.#options = options
   }
 
-  /** Whether the request that has just come is to be refused. To be asked once for each that waited in a socket. */
-  refuses (): boolean {
+  /**
+   * Whether the request that has just come is to be refused. To be asked once for each that waited in a socket.
+   * @param hasNewToken whether its token would have to be verified
+   */
+  refuses (hasNewToken: () => boolean): boolean {
     if (!this.#isInTurn || this.#inTurn >= batch) this.#beginTurn()
-    const refuses = this.#isShedding && (!this.#isDrawn() || isLong(this.#options.databaseLine()))
+    const { databaseLine, tokenLine } = this.#options
+    const refuses = this.#isShedding && (!this.#isDrawn() || isLong(databaseLine()) || (isLong(tokenLine()) && hasNewToken()))
     this.#inTurn++
     if (refuses) {
       this.#refused++
@@ -123,7 +129,7 @@ export class LoadShedder {
     // What was taken or refused before a rest says nothing of now: whoever was in line has been answered since.
     const hasRested = rest > shortRound
     const isLate = !hasRested && ((work > shortRound && this.#fullest >= crowd) || this.#refused > 0)
-    this.#note(isLate || isLong(this.#options.databaseLine()), rest > patience, now)
+    this.#note(isLate || isLong(this.#options.databaseLine()) || isLong(this.#options.tokenLine()), rest > patience, now)
     const fitting = Math.floor(this.#taken * shortRound / Math.max(work, 1))
     if (!this.#isShedding) this.#limit = Infinity
     else if (work > shortRound) this.#limit = Math.max(crowd, fitting)

@@ -6,14 +6,17 @@ interface Shedding {
   shedder: LoadShedder
   /** What the shedder said of itself, in turn. */
   changes: boolean[]
-  /** What it sees of the database. */
+  /** What it sees of the database, and of the tokens to be verified. */
   database: { line: Line | undefined }
+  tokens: { line: Line }
 }
 
 function start (): Shedding {
   const changes: boolean[] = []
   const database: { line: Line | undefined } = { line: undefined }
-  return { shedder: new LoadShedder({ databaseLine: () => database.line, onChange: change => { changes.push(change) } }), changes, database }
+  const tokens = { line: { waiting: 0, wait: 0 } }
+  const shedder = new LoadShedder({ databaseLine: () => database.line, tokenLine: () => tokens.line, onChange: change => { changes.push(change) } })
+  return { shedder, changes, database, tokens }
 }
 
 function work (ms: number): void {
@@ -22,9 +25,9 @@ function work (ms: number): void {
 }
 
 /** A turn of the event loop in which so many requests come, each with so much to do; which of them were refused. */
-async function turn ({ shedder }: Shedding, requests: number, ms: number): Promise<boolean[]> {
+async function turn ({ shedder }: Shedding, requests: number, ms: number, hasNewToken = false): Promise<boolean[]> {
   const refused = Array.from({ length: requests }, () => {
-    const isRefused = shedder.refuses()
+    const isRefused = shedder.refuses(() => hasNewToken)
     if (!isRefused) work(ms)
     return isRefused
   })
@@ -111,9 +114,9 @@ t.test('in a turn that does not end, requests are taken again after a while', as
   const shedding = start()
   await overload(shedding)
   const refused: boolean[] = []
-  for (let n = 0; n < 64; n++) refused.push(shedding.shedder.refuses())
-  while (!refused.includes(true)) refused.push(shedding.shedder.refuses())
-  while (refused.at(-1) === true) refused.push(shedding.shedder.refuses())
+  for (let n = 0; n < 64; n++) refused.push(shedding.shedder.refuses(() => false))
+  while (!refused.includes(true)) refused.push(shedding.shedder.refuses(() => false))
+  while (refused.at(-1) === true) refused.push(shedding.shedder.refuses(() => false))
   t.equal(refused.at(-1), false)
 })
 
@@ -156,4 +159,18 @@ t.test('a long line for the database is an overload where it stays', async t => 
   t.strictSame(await turn(shedding, 1, 0), [true], 'whoever comes, since all wait there')
   shedding.database.line = { waiting: 65, wait: 99 }
   t.strictSame(await turn(shedding, 1, 0), [false])
+})
+
+t.test('a long line of new tokens is an overload for those who would join it', async t => {
+  const shedding = start()
+  shedding.tokens.line = { waiting: 65, wait: 101 }
+  const end = performance.now() + 20_000
+  while (shedding.changes.length === 0 && performance.now() < end) {
+    await turn(shedding, 1, 0)
+    await wait(80)
+  }
+  t.strictSame(await turn(shedding, 1, 0, true), [true])
+  t.strictSame(await turn(shedding, 1, 0), [false])
+  shedding.tokens.line = { waiting: 63, wait: 101 }
+  t.strictSame(await turn(shedding, 1, 0, true), [false])
 })

@@ -9,7 +9,7 @@ import type { Exposition } from './listener.ts'
 /** What is read when metrics are asked for, and costs nothing until then. */
 export interface Sources {
   keys (): KeySetStatistics[]
-  tokens (): { hits: number, misses: number, size: number }
+  tokens (): { hits: number, misses: number, size: number, line: { waiting: number } }
   database (): DatabaseStatistics
   connections (): Promise<{ open: number, dropped: number }>
 }
@@ -118,6 +118,7 @@ function collectTokens (register: Registry, { tokens }: Sources): void {
   count(register, 'cognito_token_cache_hits_total', 'Tokens that had verified before', () => tokens().hits)
   count(register, 'cognito_token_cache_misses_total', 'Tokens that had to be verified', () => tokens().misses)
   measure(register, 'cognito_token_cache_entries', 'Verified tokens that are remembered', () => tokens().size)
+  measure(register, 'cognito_tokens_waiting', 'Tokens that wait to be verified', () => tokens().line.waiting)
 }
 
 function collectDatabase (register: Registry, { database }: Sources): void {

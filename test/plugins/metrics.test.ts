@@ -109,6 +109,7 @@ t.test('the key set is seen: in hand, its age, its fetches, and the tokens that 
   t.equal(before.get('cognito_token_cache_hits_total'), 2)
   t.equal(before.get('cognito_token_cache_misses_total'), 1)
   t.equal(before.get('cognito_token_cache_entries'), 1)
+  t.equal(before.get('cognito_tokens_waiting'), 0)
 })
 
 t.test('a key server that fails, or refuses, is seen', async t => {
