@@ -1,60 +1,41 @@
-import swagger from '@fastify/swagger'
-import swaggerUi from '@fastify/swagger-ui'
-import type { FastifyPluginAsync } from 'fastify'
+import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest, RouteOptions } from 'fastify'
 import fp from 'fastify-plugin'
+import { Problem } from '../src/problems.ts'
 
-const description = `Articles, for the users of an Amazon Cognito user pool.
-
-Send a token of Cognito's, an id token or an access token, as \`Authorization: Bearer <token>\`. Every refusal is a problem
-detail (RFC 9457) with a \`code\` for programs and a \`detail\` for people.`
-
-const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-
-const server = { url: '/', description: 'This service, be it local, staging or production', 'x-internal': false }
-
-/** The document of the service, made from the schemas that its routes validate with, and a page to try it on. */
-const openapi: FastifyPluginAsync = async fastify => {
-  await fastify.register(swagger, {
-    openapi: {
-      openapi: '3.1.0',
-      info: { title: 'Articles', version: '0.1.0', description, license: { name: 'MIT', identifier: 'MIT' } },
-      servers: [server],
-      tags: [
-        { name: 'articles', description: 'Articles, and who wrote them' },
-        { name: 'admin', description: 'Users, for members of the admin group' },
-        { name: 'cognito', description: 'For Cognito itself' },
-        { name: 'me', description: 'The user whose token it is' },
-        { name: 'health', description: 'For whoever runs the service' }
-      ],
-      components: {
-        securitySchemes: {
-          bearer: { type: 'http', scheme: 'bearer', bearerFormat: 'JWT', description: "An id token or an access token of the user pool's (RFC6750), verified by the practices of RFC8725." },
-          webhook: { type: 'apiKey', in: 'header', name: 'webhook-signature', description: 'A Standard Webhook signature: https://www.standardwebhooks.com' }
-        }
-      },
-      security: [{ bearer: [] }]
-    },
-    transformObject: document => 'openapiObject' in document ? shareSchemas(document.openapiObject) : document.swaggerObject
-  })
-  await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: pagePolicy, uiConfig: { persistAuthorization: false, tryItOutEnabled: true } })
-
-  fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** The OpenAPI document of the service, made from the schemas that its routes validate with. */
+    describe (): Promise<object>
+  }
 }
 
-/** Schemas with a title are said once, under components, and referred to everywhere else. */
-function shareSchemas<Document extends { components?: { schemas?: Record<string, unknown> } }> (document: Document): Document {
-  const schemas: Record<string, unknown> = {}
-  const shared = share(document)
-  return { ...shared, components: { ...shared.components, schemas } }
+const own = /^\/(docs(\/|$)|openapi\.json)/
 
-  function share<Value> (value: Value): Value
-  function share (value: unknown): unknown {
-    if (Array.isArray(value)) return value.map(share)
-    if (typeof value !== 'object' || value === null) return value
-    const members = Object.fromEntries(Object.entries(value).map(([name, member]) => [name, share(member)]))
-    if (!('title' in value && 'type' in value && typeof value.title === 'string')) return members
-    schemas[value.title] = members
-    return { $ref: `#/components/schemas/${value.title}` }
+/** Serves the document of the service, and a page to try it on. */
+const openapi: FastifyPluginAsync = async fastify => {
+  const hidden = { schema: { hide: true } }
+  for (const url of ['/openapi.json', '/docs', '/docs/*']) fastify.get(url, hidden, answerFromDocs)
+
+  const routes: RouteOptions[] = []
+  fastify.addHook('onRoute', route => { routes.push(route) })
+  fastify.decorate('describe', async () => (await docs()).swagger())
+
+  let made: Promise<FastifyInstance> | undefined
+  // Made where it is asked for: it is large, a start would wait for it, and few processes are asked.
+  function docs (): Promise<FastifyInstance> {
+    made ??= import('../src/docs.ts').then(({ makeDocs }) => makeDocs(routes))
+    return made
+  }
+
+  async function answerFromDocs ({ url, headers }: FastifyRequest, reply: FastifyReply): Promise<FastifyReply> {
+    // Without the dots that lead elsewhere: the routes that are described have addresses there too.
+    const address = URL.parse(url, 'http://docs')
+    if (address === null || !own.test(address.pathname)) throw new Problem('not_found', 'There is nothing at this address.')
+    const answer = await (await docs()).inject({ url: `${address.pathname}${address.search}`, headers })
+    const { statusCode } = answer
+    if (statusCode >= 400) throw Object.assign(new Error(`the docs answer ${statusCode}`), { statusCode })
+    const { connection, date, ...kept } = answer.headers
+    return reply.code(statusCode).headers(kept).send(answer.rawPayload)
   }
 }
 

@@ -1,6 +1,5 @@
 import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
-import fastifyStatic from '@fastify/static'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 
@@ -27,6 +26,8 @@ const web: FastifyPluginAsync<WebOptions> = async (fastify, options) => {
     fastify.log.info('there is no web app here: npm run build:web makes it')
     return
   }
+  // Loaded where it is used: it brings much with it.
+  const { default: fastifyStatic } = await import('@fastify/static')
   const headers = pageHeaders(endpoint ?? `https://cognito-idp.${region}.amazonaws.com`)
   await fastify.register(fastifyStatic, {
     root: webFolder,

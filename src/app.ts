@@ -11,12 +11,14 @@ import { namesOneHost } from './host.ts'
 import { Problem } from './problems.ts'
 import { requestId } from './request-id.ts'
 import { constantHeaders } from './responses.ts'
+import { compileSerializer } from './serialization.ts'
 import { routeNowhere } from './unroutable.ts'
 import { compileValidator } from './validation.ts'
 
 /** The service, as one plugin. */
 export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   fastify.setValidatorCompiler(compileValidator)
+  fastify.setSerializerCompiler(compileSerializer)
   takeJsonAlone(fastify)
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).headers(constantHeaders)

@@ -1,4 +1,4 @@
-import { Ajv, type ErrorObject, type Options } from 'ajv'
+import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import type { FastifyRouteSchemaDef, FastifySchema, FastifyValidationResult } from 'fastify/types/schema.js'
 import { Problem, type InputFault } from './problems.ts'
 
@@ -12,11 +12,15 @@ const coercing = new Ajv({ ...options, coerceTypes: true })
 const parts: Record<string, InputFault['in']> = { body: 'body', querystring: 'query', params: 'params', headers: 'headers' }
 const mostFaults = 20
 
-/** Fastify's validator compiler: input that fails becomes the problem `validation_failed`, with each fault in `errors`. */
+/**
+ * Fastify's validator compiler: input that fails becomes the problem `validation_failed`, with each fault in `errors`.
+ * A schema is compiled once there is something to validate: a start would wait for all of them.
+ */
 export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSchemaDef<FastifySchema>): FastifyValidationResult {
-  const validate = (httpPart === 'body' ? exact : coercing).compile(schema)
+  let validate: ValidateFunction | undefined
   const part = parts[httpPart] ?? 'body'
   return input => {
+    validate ??= (httpPart === 'body' ? exact : coercing).compile(schema)
     if (validate(input)) return true
     // What an address names by an id that cannot be is as absent as any other.
     if (part === 'params') return { error: new Problem('not_found', 'There is nothing at this address.') }

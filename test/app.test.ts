@@ -3,6 +3,7 @@ import { connect, Socket } from 'node:net'
 import { Readable } from 'node:stream'
 import { setTimeout as wait } from 'node:timers/promises'
 import { Ajv } from 'ajv'
+import buildSerializer from 'fast-json-stringify'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import { startApp } from './helper.ts'
@@ -36,12 +37,16 @@ async function received (socket: Socket): Promise<string> {
   return Buffer.concat(chunks).toString()
 }
 
-t.test('what the routes validate with are valid schemas', async t => {
+t.test('the schemas of the routes are valid, and can be compiled', async t => {
   const { routes } = await startApp(t)
   const ajv = new Ajv()
   for (const { method, url, schema = {} } of routes) {
     for (const [part, value] of Object.entries(schema)) {
       if (['body', 'querystring', 'params', 'headers'].includes(part)) t.ok(ajv.validateSchema(value), `${method} ${url}: ${part} ${ajv.errorsText()}`)
+      if (part !== 'response') continue
+      for (const [status, { content }] of Object.entries<{ content?: Record<string, { schema: object }> }>(Object(value))) {
+        for (const { schema } of Object.values(content ?? {})) t.type(buildSerializer(schema), 'function', `${method} ${url}: ${status}`)
+      }
     }
   }
 })

@@ -78,13 +78,13 @@ export async function startApp (t: Test, changes: Record<string, string> = {}, o
   await server.register(app, options)
   extend?.(server)
   await server.ready()
-  if (extend === undefined) checkAnswers(server)
+  if (extend === undefined) await checkAnswers(server)
   return { app: server, pool, log, routes }
 }
 
 /** Every answer that a test gets from the service is held against the service's own document. */
-function checkAnswers (server: FastifyInstance): void {
-  const check = documentChecker(JSON.parse(JSON.stringify(server.swagger())))
+async function checkAnswers (server: FastifyInstance): Promise<void> {
+  const check = documentChecker(JSON.parse(JSON.stringify(await server.describe())))
   const inject = server.inject.bind(server)
   Object.assign(server, {
     inject: async (options: InjectOptions | string) => {
