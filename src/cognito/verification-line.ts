@@ -3,7 +3,7 @@
 // a small share of time. The others stand in line for the turns after it, while what else comes is answered between them.
 
 /** In milliseconds: a few signatures. With less, the turns would cost more than what is done in them. */
-const share = 0.1
+const share = 0.2
 /** Once somebody has waited for so long, in milliseconds, as much time is spent as on all else of the turn. */
 const patience = 20
 

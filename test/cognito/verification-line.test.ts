@@ -7,7 +7,7 @@ function start () {
   const clock = { ms: 0 }
   const line = new VerificationLine(() => clock.ms)
   const verified: number[] = []
-  const verify = (id: number, ms = 0.0625) => line.verify(() => {
+  const verify = (id: number, ms = 0.125) => line.verify(() => {
     clock.ms += ms
     verified.push(id)
     return id
@@ -43,7 +43,7 @@ t.test('VerificationLine takes as long as all else once somebody has waited for 
   t.equal(verified.length, 6)
   clock.ms += 18
   await turnEnds()
-  t.equal(verified.length, 6 + 18 / 0.0625)
+  t.equal(verified.length, 6 + 18 / 0.125)
 })
 
 t.test('VerificationLine passes errors on to those whose they are', async t => {
