@@ -196,10 +196,15 @@ export const cognitoAuth: FastifyPluginAsync<CognitoAuthOptions> = async (fastif
     if (trusted === undefined) throw new TokenRefusal('issuer', 'The token is from another issuer')
     const key = await keyStore.find(issuer, kid)
     request[attempt] = { token, key }
-    const claims = checkClaims(await line.verify(() => verifySignature(request)), rules, Date.now())
-    const user = verifiedUser(claims, trusted)
-    tokens.set(token, user, key)
-    return user
+    return line.verify(() => {
+      // Verified meanwhile for another request, maybe.
+      const known = tokens.get(token)
+      if (known !== undefined) return known
+      const claims = checkClaims(verifySignature(request), rules, Date.now())
+      const user = verifiedUser(claims, trusted)
+      tokens.set(token, user, key)
+      return user
+    })
   }
 }
 

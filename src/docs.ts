@@ -13,7 +13,7 @@ const server = { url: '/', description: 'This service, be it local, staging or p
 
 /** A server of its own for what describes the service: `/openapi.json`, made from the schemas of its routes, and under `/docs` a page to try it on. */
 export async function makeDocs (routes: RouteOptions[]): Promise<FastifyInstance> {
-  const docs = Fastify({ exposeHeadRoutes: false, routerOptions: { ignoreTrailingSlash: true } })
+  const docs = Fastify({ exposeHeadRoutes: false, pluginTimeout: 0, routerOptions: { ignoreTrailingSlash: true } })
   // The routes are here to be described, and never asked.
   docs.setValidatorCompiler(() => () => true)
   docs.setSerializerCompiler(() => JSON.stringify)
@@ -40,8 +40,8 @@ export async function makeDocs (routes: RouteOptions[]): Promise<FastifyInstance
     transformObject: document => 'openapiObject' in document ? shareSchemas(document.openapiObject) : document.swaggerObject
   })
   await docs.register(swaggerUi, { routePrefix: '/docs', staticCSP: pagePolicy, uiConfig: { persistAuthorization: false, tryItOutEnabled: true } })
-  for (const { method, url, schema = {} } of routes) {
-    if (method !== 'HEAD') docs.route({ method, url, schema, handler: (_request, reply) => reply.callNotFound() })
+  for (const { method, url, schema } of routes) {
+    if (method !== 'HEAD' && schema?.hide !== true) docs.route({ method, url, schema: schema ?? {}, handler: (_request, reply) => reply.callNotFound() })
   }
   docs.get('/openapi.json', { schema: { hide: true } }, async () => docs.swagger())
   await docs.ready()

@@ -4,9 +4,9 @@
 // stays. CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
 //
 // Requests wait in three lines. In their sockets, for as long as the event loop works on those before them. Then, with a token
-// that is new, for it to be verified. And for one of the database's connections. The first line is judged by the round: as many turns of the event loop,
-// without a rest between them, as it takes for a crowd to come. What comes in one turn is committed and answered in the turns
-// after it, in which few others may come: such a turn says nothing by itself.
+// that is new, for it to be verified. And for one of the database's connections. The first line is judged by the round: as many
+// turns of the event loop, without a rest between them, as it takes for a crowd to come. What comes in one turn is committed and
+// answered in the turns after it, in which few others may come: such a turn says nothing by itself.
 
 /**
  * Lines in which nobody waits longer are short, in milliseconds. 1,000 clients that ask without a pause make rounds of 100 to 200 where all
@@ -45,13 +45,14 @@ export class LoadShedder {
   readonly #options: LoadShedderOptions
   #isShedding = false
   #isInTurn = false
-  /** How many came in the turn, and how many of them were taken. */
+  /** How many came in the turn, how many of them could be taken, and how many were. */
   #inTurn = 0
+  #inLot = 0
   #takenInTurn = 0
   /** When the first request of the round came, and how long the event loop had been idle by then. */
   #began = 0
   #idle = 0
-  /** How many came in the fullest turn of the round. */
+  /** How many could be taken in the fullest turn of the round. */
   #fullest = 0
   #taken = 0
   #refused = 0
@@ -78,17 +79,21 @@ export class LoadShedder {
   refuses (hasNewToken: () => boolean): boolean {
     if (!this.#isInTurn || this.#inTurn >= batch) this.#beginTurn()
     const { databaseLine, tokenLine } = this.#options
-    const refuses = this.#isShedding && (!this.#isDrawn() || isLong(databaseLine()) || (isLong(tokenLine()) && hasNewToken()))
     this.#inTurn++
-    if (refuses) {
-      this.#refused++
-      this.#refusingSince ??= performance.now()
-    } else {
-      this.#taken++
-      this.#takenInTurn++
-      this.#endRefusing()
-    }
-    return refuses
+    if (this.#isShedding && isLong(tokenLine()) && hasNewToken()) return this.#refuse()
+    const isDrawn = this.#isDrawn()
+    this.#inLot++
+    if (this.#isShedding && (!isDrawn || isLong(databaseLine()))) return this.#refuse()
+    this.#taken++
+    this.#takenInTurn++
+    this.#endRefusing()
+    return false
+  }
+
+  #refuse (): true {
+    this.#refused++
+    this.#refusingSince ??= performance.now()
+    return true
   }
 
   /** That refusals which were put off have taken so many milliseconds now: time that is not for what was taken. */
@@ -97,7 +102,7 @@ export class LoadShedder {
   }
 
   #isDrawn (): boolean {
-    return this.#takenInTurn < this.#limit && (this.#inTurn + this.#offset) % this.#expected < this.#limit
+    return this.#takenInTurn < this.#limit && (this.#inLot + this.#offset) % this.#expected < this.#limit
   }
 
   #endRefusing (): void {
@@ -111,8 +116,9 @@ export class LoadShedder {
     if (this.#isInTurn) this.#endRefusing()
     else setImmediate(this.#endTurn)
     this.#isInTurn = true
-    this.#fullest = Math.max(this.#fullest, this.#inTurn)
+    this.#fullest = Math.max(this.#fullest, this.#inLot)
     this.#inTurn = 0
+    this.#inLot = 0
     this.#takenInTurn = 0
     if (this.#taken + this.#refused >= crowd || idle - this.#idle > pause) this.#beginRound(now, idle)
   }

@@ -6,6 +6,7 @@ import { Ajv } from 'ajv'
 import buildSerializer from 'fast-json-stringify'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { compileValidator } from '../src/validation.ts'
 import { startApp } from './helper.ts'
 
 /** A service that listens, and a way to open connections on which everything is written by hand. */
@@ -42,7 +43,10 @@ t.test('the schemas of the routes are valid, and can be compiled', async t => {
   const ajv = new Ajv()
   for (const { method, url, schema = {} } of routes) {
     for (const [part, value] of Object.entries(schema)) {
-      if (['body', 'querystring', 'params', 'headers'].includes(part)) t.ok(ajv.validateSchema(value), `${method} ${url}: ${part} ${ajv.errorsText()}`)
+      if (part === 'body' || part === 'querystring' || part === 'params' || part === 'headers') {
+        t.ok(ajv.validateSchema(value), `${method} ${url}: ${part} ${ajv.errorsText()}`)
+        t.doesNotThrow(() => compileValidator({ schema: Object(value), httpPart: part, method: `${method}`, url })({}))
+      }
       if (part !== 'response') continue
       for (const [status, { content }] of Object.entries<{ content?: Record<string, { schema: object }> }>(Object(value))) {
         for (const { schema } of Object.values(content ?? {})) t.type(buildSerializer(schema), 'function', `${method} ${url}: ${status}`)

@@ -174,3 +174,17 @@ t.test('a long line of new tokens is an overload for those who would join it', a
   shedding.tokens.line = { waiting: 63, wait: 101 }
   t.strictSame(await turn(shedding, 1, 0, true), [false])
 })
+
+t.test('whose token is known is not drawn out of a crowd whose tokens are not', async t => {
+  const shedding = start()
+  const { shedder } = shedding
+  await overload(shedding)
+  shedding.tokens.line = { waiting: 65, wait: 101 }
+  for (let n = 0; n < 6; n++) {
+    t.notOk(Array.from({ length: 300 }, () => shedder.refuses(() => true)).includes(false))
+    const refused = Array.from({ length: 30 }, () => shedder.refuses(() => false))
+    // What is expected of a turn is what came in those before.
+    if (n > 0) t.notOk(refused.includes(true))
+    await turnEnds()
+  }
+})

@@ -17,8 +17,8 @@ export class VerificationLine {
   readonly #waiting: Waiting[] = []
   #used = 0
   #isInTurn = false
-  /** When the last verification of the turn before was over. */
-  #ended = 0
+  /** Since when the turn has been at all else: when the last verification of the one before was over, or the first of this one began. */
+  #since = 0
 
   /** @param now a clock, in milliseconds */
   constructor (now = () => performance.now()) {
@@ -47,9 +47,12 @@ export class VerificationLine {
   }
 
   #spend<Result> (work: () => Result): Result {
-    if (!this.#isInTurn) setImmediate(this.#endTurn)
-    this.#isInTurn = true
     const begun = this.#now()
+    if (!this.#isInTurn) {
+      this.#isInTurn = true
+      this.#since = begun
+      setImmediate(this.#endTurn)
+    }
     try {
       return work()
     } finally {
@@ -58,7 +61,7 @@ export class VerificationLine {
   }
 
   readonly #endTurn = (): void => {
-    const rest = this.#now() - this.#ended
+    const rest = this.#now() - this.#since
     const most = this.length.wait > patience ? Math.max(share, rest) : share
     this.#isInTurn = false
     this.#used = 0
@@ -67,6 +70,6 @@ export class VerificationLine {
       if (next === undefined) break
       next.verify()
     }
-    this.#ended = this.#now()
+    this.#since = this.#now()
   }
 }

@@ -4,7 +4,7 @@ import { VerificationLine } from '../../src/cognito/verification-line.ts'
 
 /** A line with a clock that is set by hand, in milliseconds, and which of those that stood in it have been verified. */
 function start () {
-  const clock = { ms: 0 }
+  const clock = { ms: 60_000 }
   const line = new VerificationLine(() => clock.ms)
   const verified: number[] = []
   const verify = (id: number, ms = 0.125) => line.verify(() => {
@@ -44,6 +44,14 @@ t.test('VerificationLine takes as long as all else once somebody has waited for 
   clock.ms += 18
   await turnEnds()
   t.equal(verified.length, 6 + 18 / 0.125)
+})
+
+t.test('VerificationLine counts no pause before it', async t => {
+  const { clock, verified, verify } = start()
+  for (let id = 0; id < 400; id++) verify(id)
+  clock.ms += 25
+  await turnEnds()
+  t.equal(verified.length, 2 + 2 + 25 / 0.125)
 })
 
 t.test('VerificationLine passes errors on to those whose they are', async t => {

@@ -68,6 +68,18 @@ t.test('cognitoAuth answers whose token is known before all of a flood of forged
   for (let attempt = 1; !(await isBefore()); attempt++) if (attempt === 20) return t.fail('it waits for all of them')
 })
 
+t.test('cognitoAuth verifies a token once for all who come with it while they wait', async t => {
+  const { app, pool, users } = await startService(t)
+  const forged = pool.idToken({}, { ...makeKey(), kid: pool.key.kid })
+  const good = pool.idToken()
+  const tokens = [...Array.from({ length: 30 }, () => forged), good, good, good]
+  await app.inject({ url: '/user', headers: bearer(pool.idToken()) })
+  users.length = 0
+  await Promise.all(tokens.map(token => app.inject({ url: '/user', headers: bearer(token) })))
+  t.equal(users.length, 3)
+  t.equal(new Set(users).size, 1)
+})
+
 t.test('cognitoAuth answers 503 with Retry-After through it while there are no keys', async t => {
   const pool = await startPool(t)
   await pool.down()
