@@ -34,7 +34,7 @@ const openapi: FastifyPluginAsync = async fastify => {
     // As streams: whoever asks for many files and reads none must not have them all in memory.
     const answer = await (await docs()).inject({ url, headers, payloadAsStream: true, signal })
     const { statusCode } = answer
-    if (statusCode >= 400) throw Object.assign(new Error(`the docs answer ${statusCode} to ${url}`), { statusCode })
+    if (statusCode >= 400) throw Object.assign(new Error(`the docs answer ${statusCode}`), { statusCode })
     const { connection, date, ...kept } = answer.headers
     return reply.code(statusCode).headers(kept).send(answer.stream())
   }
