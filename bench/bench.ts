@@ -123,7 +123,7 @@ function copyDatabase (): void {
 /** A file of tokens, all of one user. */
 function tokens (name: string, count: number, bad = false): string {
   const path = join(folder, `${name}.tokens`)
-  const key = bad ? { ...makeKey(), kid: pool.key.kid } : pool.key
+  const key = bad ? makeKey(pool.key.kid) : pool.key
   writeFileSync(path, Array.from({ length: count }, () => pool.idToken({}, key)).join('\n'))
   return path
 }

@@ -35,7 +35,8 @@ const overload: FastifyPluginAsync = async fastify => {
 
   fastify.addHook('onRequest', (request, reply, done) => {
     // Injected requests have not waited in a socket.
-    if (request.routeOptions.config.rateLimit === false || !(request.raw.socket instanceof Socket) || !shedder.refuses(() => fastify.tokenState(request) === 'new')) {
+    const isAsked = request.routeOptions.config.rateLimit !== false && request.raw.socket instanceof Socket
+    if (!isAsked || !shedder.refuses(() => fastify.tokenState(request) === 'new')) {
       done()
       return
     }

@@ -9,8 +9,9 @@
 // answered in the turns after it, in which few others may come: such a turn says nothing by itself.
 
 /**
- * Lines in which nobody waits longer are short, in milliseconds. 1,000 clients that ask without a pause make rounds of 100 to 200 where all
- * are taken, and get the more answers a second for it, since what they commit and write is done together; but each waits for two.
+ * Lines in which nobody waits longer are short, in milliseconds. 1,000 clients that ask without a pause make rounds of 100 to
+ * 200 where all are taken, and get the more answers a second for it, since what they commit and write is done together; but each
+ * waits for two.
  */
 const shortRound = 50
 const shortWait = 100
@@ -81,9 +82,9 @@ export class LoadShedder {
     const { databaseLine, tokenLine } = this.#options
     this.#inTurn++
     if (this.#isShedding && isLong(tokenLine()) && hasNewToken()) return this.#refuse()
-    const isDrawn = this.#isDrawn()
+    const isTaken = !this.#isShedding || (this.#isDrawn() && !isLong(databaseLine()))
     this.#inLot++
-    if (this.#isShedding && (!isDrawn || isLong(databaseLine()))) return this.#refuse()
+    if (!isTaken) return this.#refuse()
     this.#taken++
     this.#takenInTurn++
     this.#endRefusing()

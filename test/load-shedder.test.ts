@@ -40,6 +40,14 @@ async function overload (shedding: Shedding): Promise<void> {
   while (shedding.changes.at(-1) !== true) await turn(shedding, 80, 2)
 }
 
+/** Turns with little to do, until the shedder sheds for a line that is long. */
+async function overloadByLine (shedding: Shedding): Promise<void> {
+  for (const end = performance.now() + 20_000; shedding.changes.length === 0 && performance.now() < end;) {
+    await turn(shedding, 1, 0)
+    await wait(80)
+  }
+}
+
 function neverSheds (t: Test, { changes }: Shedding): void {
   t.strictSame(changes, [])
 }
@@ -151,11 +159,7 @@ t.test('a long line for the database is an overload where it stays', async t => 
   neverSheds(t, shedding)
 
   shedding.database.line = { waiting: 65, wait: 101 }
-  const end = performance.now() + 20_000
-  while (shedding.changes.length === 0 && performance.now() < end) {
-    await turn(shedding, 1, 0)
-    await wait(80)
-  }
+  await overloadByLine(shedding)
   t.strictSame(await turn(shedding, 1, 0), [true], 'whoever comes, since all wait there')
   shedding.database.line = { waiting: 65, wait: 99 }
   t.strictSame(await turn(shedding, 1, 0), [false])
@@ -164,11 +168,7 @@ t.test('a long line for the database is an overload where it stays', async t => 
 t.test('a long line of new tokens is an overload for those who would join it', async t => {
   const shedding = start()
   shedding.tokens.line = { waiting: 65, wait: 101 }
-  const end = performance.now() + 20_000
-  while (shedding.changes.length === 0 && performance.now() < end) {
-    await turn(shedding, 1, 0)
-    await wait(80)
-  }
+  await overloadByLine(shedding)
   t.strictSame(await turn(shedding, 1, 0, true), [true])
   t.strictSame(await turn(shedding, 1, 0), [false])
   shedding.tokens.line = { waiting: 63, wait: 101 }

@@ -68,7 +68,7 @@ t.test('refusals are counted by code, and by reason where a token was refused', 
   const { app, pool } = service
   await app.inject('/articles')
   await app.inject({ url: '/articles', headers: bearer(pool.idToken({ exp: 1 })) })
-  await app.inject({ url: '/articles', headers: bearer(pool.idToken({}, { ...makeKey(), kid: pool.key.kid })) })
+  await app.inject({ url: '/articles', headers: bearer(pool.idToken({}, makeKey(pool.key.kid))) })
   await app.inject({ url: '/articles', headers: bearer('x.y.z') })
   await app.inject('/nowhere')
   for (const id of [1, 2, 3]) await app.inject(`/me?${id}`)
