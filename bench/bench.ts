@@ -1,29 +1,33 @@
-// npm run bench -- [--seconds 3] [--rounds 5] [--only NAME] [--database postgres]: this service beside bare node:http, bare
-// Fastify, the straightforward version of the same stack, and Express with aws-jwt-verify. Interleaved rounds of one run,
-// medians of each. `--only memory` sends a million requests with 100,000 tokens. Needs wrk (apt-get install wrk) and, for a
-// quiet result, a machine that does nothing else.
+// npm run bench: this service beside bare node:http, bare Fastify, the straightforward version of the same stack, and Express
+// with aws-jwt-verify.
 
 import { spawnSync } from 'node:child_process'
 import { copyFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { parseArgs } from 'node:util'
 import BetterSqlite3 from 'better-sqlite3'
 import { startPostgres } from '../test/embedded-postgres.ts'
 import { makeKey, publicJwk, UserPool } from '../test/user-pool.ts'
 import { writeFifty } from './fifty.ts'
 import { load, type Load, type Report } from './load.ts'
 import { median } from './median.ts'
+import { readOptions } from './options.ts'
 import { cpuTime, memory, startServer, stopServer, type Server } from './server.ts'
 import { timeTokenCheck } from './token-check.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '3' },
-    rounds: { type: 'string', default: '5' },
-    only: { type: 'string', default: '' },
-    database: { type: 'string', default: 'sqlite' }
-  }
+const options = readOptions(`npm run bench -- [options]
+
+  --seconds 3             of each round
+  --rounds 5              interleaved; what is printed are their medians
+  --only NAME             the scenarios with NAME in their titles; memory sends a million requests with 100,000 tokens
+  --database sqlite       or postgres: one of its own, with two replicas of the service
+  --help
+
+It needs wrk (apt-get install wrk), some minutes and, for a quiet result, a machine that does nothing else.`, {
+  seconds: '3',
+  rounds: '5',
+  only: '',
+  database: 'sqlite'
 })
 const seconds = Number(options.seconds)
 const rounds = Number(options.rounds)

@@ -1,29 +1,35 @@
-// npm run bench:overload -- [--seconds 5] [--times 0.8,3] [--connections 1000] [--only NAME] [--database postgres]: the service
-// under more requests than it can answer. The capacity is what 32 connections get that ask as fast as they are answered; then
-// requests come at so many times its rate, from as many connections as it takes, while somebody asks for its health. For the
-// list, bare Fastify answers the same bytes to the same load, to tell how late its answers are from how late they are counted:
-// the load comes from the same machine.
+// npm run bench:overload: the service under more requests than it can answer. The capacity is what 32 connections get that ask
+// as fast as they are answered; then requests come at so many times its rate, from as many connections as it takes, while
+// somebody asks for its health. For the list, bare Fastify answers the same bytes to the same load, to tell how late its
+// answers are from how late they are counted: the load comes from the same machine.
 
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { startPostgres } from '../test/embedded-postgres.ts'
 import { UserPool } from '../test/user-pool.ts'
 import { writeFifty } from './fifty.ts'
 import { load } from './load.ts'
 import { openLoad } from './open-loop.ts'
+import { readOptions } from './options.ts'
 import { startServer, stopServer, type Server } from './server.ts'
 
-const { values: options } = parseArgs({
-  options: {
-    seconds: { type: 'string', default: '5' },
-    times: { type: 'string', default: '0.8,3' },
-    connections: { type: 'string', default: '1000' },
-    only: { type: 'string', default: '' },
-    database: { type: 'string', default: 'sqlite' }
-  }
+const options = readOptions(`npm run bench:overload -- [options]
+
+  --seconds 5             of each load
+  --times 0.8,3           how many times the capacity is asked for
+  --connections 1000      at most
+  --only NAME             the scenarios with NAME in their titles
+  --database sqlite       or postgres: one of its own
+  --help
+
+It needs wrk (apt-get install wrk).`, {
+  seconds: '5',
+  times: '0.8,3',
+  connections: '1000',
+  only: '',
+  database: 'sqlite'
 })
 const seconds = Number(options.seconds)
 const folder = mkdtempSync(join(tmpdir(), 'overload-'))

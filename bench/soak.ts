@@ -6,9 +6,9 @@ import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
-import { parseArgs } from 'node:util'
 import { startPostgres } from '../test/embedded-postgres.ts'
 import { makeKey, UserPool } from '../test/user-pool.ts'
+import { readOptions } from './options.ts'
 import { Circumstances } from './soak/circumstances.ts'
 import { Client } from './soak/client.ts'
 import { compare } from './soak/comparison.ts'
@@ -18,7 +18,7 @@ import { Person } from './soak/people.ts'
 import { Replica } from './soak/replica.ts'
 import { Traffic } from './soak/traffic.ts'
 
-const usage = `npm run soak -- [options]
+const options = readOptions(`npm run soak -- [options]
 
   --minutes 20            how long
   --database sqlite       or postgres: one of its own, restarted now and then
@@ -29,23 +29,14 @@ const usage = `npm run soak -- [options]
   --help
 
 Two processes of the service share the database; one of them is restarted and killed, the other lives as long as the soak.
-Ctrl-C ends it with the report so far. The exit status is 1 where anything failed.`
-
-const { values: options } = parseArgs({
-  options: {
-    minutes: { type: 'string', default: '20' },
-    database: { type: 'string', default: 'sqlite' },
-    rate: { type: 'string', default: '300' },
-    clients: { type: 'string', default: '24' },
-    'event-every': { type: 'string', default: '60' },
-    'memory-bound': { type: 'string', default: '25' },
-    help: { type: 'boolean', default: false }
-  }
+Ctrl-C ends it with the report so far. The exit status is 1 where anything failed.`, {
+  minutes: '20',
+  database: 'sqlite',
+  rate: '300',
+  clients: '24',
+  'event-every': '60',
+  'memory-bound': '25'
 })
-if (options.help) {
-  console.log(usage)
-  process.exit()
-}
 const seconds = Number(options.minutes) * 60
 const eventEvery = Number(options['event-every']) * 1000
 const memoryBound = Number(options['memory-bound'])
