@@ -1,9 +1,9 @@
 // To verify a signature takes as long as all the rest of a short request, and anyone can send tokens that have to be. Who comes
-// with a token that is known is not to wait behind all of them: in a turn of the event loop no more are verified than fit into
-// a small share of time. The others stand in line for the turns after it, while what else comes is answered between them.
+// with a token that is known is not to wait behind all of them: a turn of the event loop verifies a few, and the others stand in
+// line for the turns after it, while what else comes is answered between them.
 
-/** In milliseconds: a few signatures. With less, the turns would cost more than what is done in them. */
-const share = 0.2
+/** With fewer, the turns would cost more than what is done in them; with more, those between wait for longer. */
+const perTurn = 4
 /** Once somebody has waited for so long, in milliseconds, as much time is spent as on all else of the turn. */
 const patience = 20
 
@@ -15,7 +15,8 @@ interface Waiting {
 export class VerificationLine {
   readonly #now: () => number
   readonly #waiting: Waiting[] = []
-  #used = 0
+  /** How many this turn has verified. */
+  #verified = 0
   #isInTurn = false
   /** Since when the turn has been at all else: when the last verification of the one before was over, or the first of this one began. */
   #since = 0
@@ -31,13 +32,13 @@ export class VerificationLine {
     return { waiting: this.#waiting.length, wait: first === undefined ? 0 : this.#now() - first.since }
   }
 
-  /** Does the work of a verification: at once where nobody waits and the turn has time left for it. */
+  /** Does the work of a verification: at once where nobody waits and the turn may verify one more. */
   verify<Result> (work: () => Result): Result | Promise<Result> {
-    if (this.#waiting.length === 0 && this.#used < share) return this.#spend(work)
+    if (this.#waiting.length === 0 && this.#verified < perTurn) return this.#begin(work)
     return new Promise((resolve, reject) => {
       const verify = () => {
         try {
-          resolve(this.#spend(work))
+          resolve(this.#begin(work))
         } catch (error) {
           reject(error)
         }
@@ -46,26 +47,22 @@ export class VerificationLine {
     })
   }
 
-  #spend<Result> (work: () => Result): Result {
-    const begun = this.#now()
+  #begin<Result> (work: () => Result): Result {
     if (!this.#isInTurn) {
       this.#isInTurn = true
-      this.#since = begun
+      this.#since = this.#now()
       setImmediate(this.#endTurn)
     }
-    try {
-      return work()
-    } finally {
-      this.#used += this.#now() - begun
-    }
+    this.#verified++
+    return work()
   }
 
   readonly #endTurn = (): void => {
-    const rest = this.#now() - this.#since
-    const most = this.length.wait > patience ? Math.max(share, rest) : share
+    const now = this.#now()
+    const until = this.length.wait > patience ? now + (now - this.#since) : now
     this.#isInTurn = false
-    this.#used = 0
-    while (this.#used < most) {
+    this.#verified = 0
+    while (this.#verified < perTurn || this.#now() < until) {
       const next = this.#waiting.shift()
       if (next === undefined) break
       next.verify()
