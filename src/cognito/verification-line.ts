@@ -17,7 +17,6 @@ export class VerificationLine {
   readonly #waiting: Waiting[] = []
   /** How many this turn has verified. */
   #verified = 0
-  #isInTurn = false
   /** Since when the turn has been at all else: when the last verification of the one before was over, or the first of this one began. */
   #since = 0
 
@@ -48,8 +47,7 @@ export class VerificationLine {
   }
 
   #begin<Result> (work: () => Result): Result {
-    if (!this.#isInTurn) {
-      this.#isInTurn = true
+    if (this.#verified === 0) {
       this.#since = this.#now()
       setImmediate(this.#endTurn)
     }
@@ -60,7 +58,6 @@ export class VerificationLine {
   readonly #endTurn = (): void => {
     const now = this.#now()
     const until = this.length.wait > patience ? now + (now - this.#since) : now
-    this.#isInTurn = false
     this.#verified = 0
     while (this.#verified < perTurn || this.#now() < until) {
       const next = this.#waiting.shift()
