@@ -3,11 +3,12 @@ import fp from 'fastify-plugin'
 import { authenticationProblem, defaultRealm } from '../src/cognito/challenge.ts'
 import type { VerifiedUser } from '../src/cognito/verified-user.ts'
 import type { Provisioning } from '../src/config.ts'
+import { GatheredReads } from '../src/database/gathered-reads.ts'
 import { ReadCache } from '../src/database/read-cache.ts'
-import { findSignOut, type SignOut } from '../src/sign-outs/queries.ts'
+import { findSignOut, type Identity, type SignOut } from '../src/sign-outs/queries.ts'
 import { refuseSignedOut } from '../src/sign-outs/sign-out.ts'
 import { bindAccount, refuseDisabled } from '../src/users/account.ts'
-import { findUserWithSignOut, type User } from '../src/users/queries.ts'
+import { findUsersWithSignOuts, type User, type UserWithSignOut } from '../src/users/queries.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -56,10 +57,11 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
   })
 
   const known = new ReadCache<Known>(fastify.db, mostKnown)
+  const bound = new GatheredReads(readBound)
 
   /** The local user that is bound to a verified one, if there is one; 401 where the session is over. */
   async function findKnown ({ user: verified, changeMark }: FastifyRequest): Promise<User | undefined> {
-    const key = `${verified.issuer} ${verified.subject}`
+    const key = keyOf(verified)
     const { signOut, user } = known.get(key, changeMark) ?? await readKnown(key, verified, changeMark)
     try {
       refuseSignedOut(signOut, verified)
@@ -70,10 +72,20 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
   }
 
   async function readKnown (key: string, verified: VerifiedUser, mark: number | undefined): Promise<Known> {
-    const read = await findUserWithSignOut(fastify.db, verified) ?? { user: undefined, signOut: await findSignOut(fastify.db, verified) }
+    const read = await bound.ask(key, verified) ?? { user: undefined, signOut: await findSignOut(fastify.db, verified) }
     known.set(key, read, mark)
     return read
   }
+
+  function readBound (identities: Identity[]): (identity: Identity) => Promise<UserWithSignOut | undefined> {
+    const reading = findUsersWithSignOuts(fastify.db, identities)
+      .then(found => new Map(found.map(each => [keyOf({ issuer: each.user.issuer ?? '', subject: each.user.sub ?? '' }), each])))
+    return async identity => (await reading).get(keyOf(identity))
+  }
+}
+
+function keyOf ({ issuer, subject }: Identity): string {
+  return `${issuer} ${subject}`
 }
 
 export default fp(accounts, { name: 'account', dependencies: ['cognito-auth', 'database'] })

@@ -5,9 +5,10 @@ import { changeArticle, type Change } from '../../src/articles/change.ts'
 import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
 import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema } from '../../src/articles/schemas.ts'
 import { IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
+import { GatheredReads } from '../../src/database/gathered-reads.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
 import { pageCache } from '../../src/page-cache.ts'
-import { ListQuerySchema, sendPage } from '../../src/paging.ts'
+import { ListQuerySchema, sendPage, type ListQuery } from '../../src/paging.ts'
 import { Problem } from '../../src/problems.ts'
 import { json, nothing, problems } from '../../src/responses.ts'
 
@@ -21,6 +22,8 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   fastify.addHook('onRequest', fastify.loadAccount)
   fastify.addHook('onSend', sendConditionally)
   const { answerFromCache, keepAnswer } = pageCache(fastify.db)
+  const lists = new GatheredReads(() => (query: ListQuery) => listArticles(fastify.db, query))
+  const articles = new GatheredReads(() => (id: number) => findArticle(fastify.db, id))
 
   fastify.get('/', {
     preHandler: answerFromCache,
@@ -37,7 +40,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       }
     }
   }, async (request, reply) => {
-    return sendPage(request, reply, await listArticles(fastify.db, request.query))
+    return sendPage(request, reply, await lists.ask(request.url, request.query))
   })
 
   fastify.post('/', {
@@ -73,7 +76,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       }
     }
   }, async (request, reply) => {
-    const article = await findArticle(fastify.db, request.params.id)
+    const article = await articles.ask(request.url, request.params.id)
     if (article === undefined) throw new Problem('not_found', 'There is no such article.')
     return reply.header('etag', articleTag(article)).send(article)
   })

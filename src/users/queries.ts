@@ -57,16 +57,21 @@ export async function findUserByIdentity (db: Database, issuer: string, subject:
   return row && asUser(row)
 }
 
-/** The user that an identity is bound to, with its sign-out, if there is one: each request asks for both, so that they are one query. */
-export async function findUserWithSignOut (db: Database, { issuer, subject }: Identity): Promise<{ user: User, signOut: SignOut | undefined } | undefined> {
-  const row = await db.selectFrom('users')
+/** A user, with the sign-out of the identity that it is bound to: each request asks for both, so that they are one query. */
+export interface UserWithSignOut {
+  user: User
+  signOut: SignOut | undefined
+}
+
+/** The users that identities are bound to, of those that have one, in no order. */
+export async function findUsersWithSignOuts (db: Database, identities: Identity[]): Promise<UserWithSignOut[]> {
+  const rows = await db.selectFrom('users')
     .leftJoin('sign_outs', join => join.onRef('sign_outs.issuer', '=', 'users.issuer').onRef('sign_outs.subject', '=', 'users.subject'))
     .selectAll('users').select(['sign_outs.at', 'sign_outs.origin_jti as originJti'])
-    .where('users.issuer', '=', issuer).where('users.subject', '=', subject)
-    .executeTakeFirst()
-  if (row === undefined) return undefined
-  const { at, originJti } = row
-  return { user: asUser(row), signOut: at === null ? undefined : { at, originJti } }
+    .where('users.issuer', 'in', [...new Set(identities.map(({ issuer }) => issuer))])
+    .where('users.subject', 'in', identities.map(({ subject }) => subject))
+    .execute()
+  return rows.map(({ at, originJti, ...row }) => ({ user: asUser(row), signOut: at === null ? undefined : { at, originJti } }))
 }
 
 export async function findUserByEmail (db: Database, email: string): Promise<User | undefined> {

@@ -201,6 +201,31 @@ t.test('one subject in two pools is two people', async t => {
   t.equal(answer(await theirs.request('GET', '/me')), 2)
 })
 
+t.test('of many who ask at once each is who they are', async t => {
+  const pool = await startPool(t)
+  const other = await startPool(t, { id: 'eu-west-1_Other0001' })
+  pool.answer = (request, response) => (request.url?.includes(other.id) ? other : pool).publish(request, response)
+  const { app } = await startApp(t, { AWS_USER_POOLS_ID: `${pool.id},${other.id}` }, pool)
+  const iss = `${pool.endpoint}/${other.id}`
+  // The same subjects in both pools.
+  const people = Array.from({ length: 12 }, (_, n) => [
+    person(app, pool, `ours-${n}`, { sub: `subject-${n}` }),
+    personWith(app, other.idToken({ iss, sub: `subject-${n}`, 'cognito:username': `theirs-${n}`, email: `theirs-${n}@example.com` }))
+  ]).flat()
+  for (const { request } of people) t.equal((await request('GET', '/me')).statusCode, 200)
+  const root = administrator(app, pool)
+  await root.request('PATCH', '/admin/users/3', { payload: { disabled: true } })
+  await root.request('POST', '/admin/users/6/sign-out')
+  await root.request('DELETE', '/admin/users/9')
+  const unknown = personWith(app, pool.accessToken({ sub: 'subject-of-nobody' }))
+  const all = [...people, unknown, ...people]
+
+  const alone: (number | string)[] = []
+  for (const { request } of all) alone.push(answer(await request('GET', '/me')))
+  t.match(alone.slice(0, 9), [1, 2, '403 user_disabled', 4, 5, '401 invalid_auth_token', 7, 8, Number])
+  t.strictSame((await Promise.all(all.map(({ request }) => request('GET', '/me')))).map(answer), alone)
+})
+
 t.test('a disabled user is refused, also with a token that was taken before, or as the first', async t => {
   const { app, pool, root } = await start(t, strict)
   const alice = person(app, pool, 'alice')

@@ -1,0 +1,50 @@
+import t from 'tap'
+import { GatheredReads } from '../../src/database/gathered-reads.ts'
+
+/** A source whose value the test changes, and that notes what it was asked for at once. */
+function source () {
+  const state = { value: 'first', asked: Array.from<string[]>([]) }
+  const reads = new GatheredReads((questions: string[]) => {
+    state.asked.push(questions)
+    return async question => {
+      if (question === 'broken') throw new Error('broken')
+      const { value } = state
+      await new Promise(setImmediate)
+      return `${question}: ${value}`
+    }
+  })
+  return { state, ask: (question: string) => reads.ask(question, question) }
+}
+
+t.test('what is asked for in one turn is read in one go, and the same once', async t => {
+  const { state, ask } = source()
+  t.strictSame(await Promise.all(['a', 'b', 'a', 'c', 'b'].map(ask)), ['a: first', 'b: first', 'a: first', 'c: first', 'b: first'])
+  t.strictSame(state.asked, [['a', 'b', 'c']])
+})
+
+t.test('whoever asks once a reading has begun gets what is there then, also while it is under way', async t => {
+  const { state, ask } = source()
+  const before = ask('a')
+  await new Promise(setImmediate)
+  t.strictSame(state.asked, [['a']])
+  state.value = 'second'
+  const after = ask('a')
+  t.equal(await before, 'a: first')
+  t.equal(await after, 'a: second')
+  t.equal(await ask('a'), 'a: second')
+})
+
+t.test('a change that was made while others asked already is seen by all of them', async t => {
+  const { state, ask } = source()
+  const before = ask('a')
+  state.value = 'second'
+  t.strictSame(await Promise.all([before, ask('a')]), ['a: second', 'a: second'])
+})
+
+t.test('a failure is that of those who asked for it, and of nobody after', async t => {
+  const { ask } = source()
+  const outcomes = await Promise.allSettled(['broken', 'a', 'broken'].map(ask))
+  t.strictSame(outcomes.map(({ status }) => status), ['rejected', 'fulfilled', 'rejected'])
+  await t.rejects(ask('broken'), { message: 'broken' })
+  t.equal(await ask('a'), 'a: first')
+})
