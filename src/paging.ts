@@ -34,14 +34,18 @@ export const ListQuerySchema = Type.Unsafe<ListQuery>(Type.Object({
 
 /** The body of a page, with the `Link` header (RFC 8288) that leads to the next, while there is one. */
 export function sendPage<Row> (request: FastifyRequest, reply: FastifyReply, { rows, next }: Page<Row>): Row[] {
-  if (next !== undefined) reply.header('link', nextLink(request, next))
+  if (next !== undefined) reply.header('link', nextLink(request.routeOptions.url, request.url, next))
   return rows
 }
 
-// The list's own address: a client may spell it in other ways, also with a host of its choice (RFC 9112 3.2.2).
-function nextLink ({ url, routeOptions }: FastifyRequest, lastId: number): string {
+/**
+ * The `Link` header of a page, to the one after it.
+ * @param list the list's own address: a client may spell it in other ways, also with a host of its choice (RFC 9112 3.2.2)
+ * @param url the address that was asked for
+ */
+export function nextLink (list: string | undefined, url: string, lastId: number): string {
   const [, ...query] = url.split('?')
   const parameters = new URLSearchParams(query.join('?'))
   parameters.set('after', `${lastId}`)
-  return `<${routeOptions.url}?${parameters}>; rel="next"`
+  return `<${list}?${parameters}>; rel="next"`
 }

@@ -6,14 +6,14 @@ type Serialize = (value: unknown) => string
 // Many routes share theirs.
 const known = new WeakMap<object, Serialize>()
 
-/**
- * Fastify's serializer compiler for schemas that refer to no others. A schema is compiled once there is something to serialise:
- * a start would wait for all of them.
- */
+/** The text of a value in JSON, as a schema that refers to no others says. A schema is compiled once there is something to serialise: a start would wait for all of them. */
+export function serialize (schema: object, value: unknown): string {
+  let serializer = known.get(schema)
+  if (serializer === undefined) known.set(schema, serializer = buildSerializer(schema))
+  return serializer(value)
+}
+
+/** Fastify's serializer compiler. */
 export function compileSerializer ({ schema }: FastifyRouteSchemaDef<object>): Serialize {
-  return value => {
-    let serialize = known.get(schema)
-    if (serialize === undefined) known.set(schema, serialize = buildSerializer(schema))
-    return serialize(value)
-  }
+  return value => serialize(schema, value)
 }

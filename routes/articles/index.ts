@@ -1,16 +1,16 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
+import { Answers, jsonAnswer } from '../../src/answers.ts'
 import { changeArticle, type Change } from '../../src/articles/change.ts'
 import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
 import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema } from '../../src/articles/schemas.ts'
-import { IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
-import { GatheredReads } from '../../src/database/gathered-reads.ts'
+import { entityTag, IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
-import { pageCache } from '../../src/page-cache.ts'
-import { ListQuerySchema, sendPage, type ListQuery } from '../../src/paging.ts'
+import { ListQuerySchema, nextLink, type ListQuery } from '../../src/paging.ts'
 import { Problem } from '../../src/problems.ts'
 import { json, nothing, problems } from '../../src/responses.ts'
+import { serialize } from '../../src/serialization.ts'
 
 interface ArticlesOptions {
   adminGroup: string
@@ -21,13 +21,21 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   fastify.addHook('onRequest', fastify.limitUser)
   fastify.addHook('onRequest', fastify.loadAccount)
   fastify.addHook('onSend', sendConditionally)
-  const { answerFromCache, keepAnswer } = pageCache(fastify.db)
-  const lists = new GatheredReads(() => (query: ListQuery) => listArticles(fastify.db, query))
-  const articles = new GatheredReads(() => (id: number) => findArticle(fastify.db, id))
+
+  const pages = new Answers(fastify.db, async ({ url, query }: { url: string, query: ListQuery }) => {
+    const { rows, next } = await listArticles(fastify.db, query)
+    const text = serialize(ArticleListSchema, rows)
+    const link = next === undefined ? undefined : nextLink(fastify.prefix, url, next)
+    return jsonAnswer(text, { etag: entityTag(text, `${link}`), ...(link && { link }) })
+  })
+
+  const members = new Answers(fastify.db, async (id: number) => {
+    const article = await findArticle(fastify.db, id)
+    if (article === undefined) throw new Problem('not_found', 'There is no such article.')
+    return jsonAnswer(serialize(ArticleSchema, article), { etag: articleTag(article) })
+  })
 
   fastify.get('/', {
-    preHandler: answerFromCache,
-    onSend: keepAnswer,
     schema: {
       operationId: 'listArticles',
       summary: 'List articles',
@@ -39,9 +47,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
         ...problems(400, 401, 403)
       }
     }
-  }, async (request, reply) => {
-    return sendPage(request, reply, await lists.ask(request.url, request.query))
-  })
+  }, async (request, reply) => pages.send(request, reply, { url: request.url, query: request.query }))
 
   fastify.post('/', {
     schema: {
@@ -62,8 +68,6 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   })
 
   fastify.get('/:id', {
-    preHandler: answerFromCache,
-    onSend: keepAnswer,
     schema: {
       operationId: 'getArticle',
       summary: 'Read an article',
@@ -75,11 +79,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
         ...problems(400, 401, 403, 404)
       }
     }
-  }, async (request, reply) => {
-    const article = await articles.ask(request.url, request.params.id)
-    if (article === undefined) throw new Problem('not_found', 'There is no such article.')
-    return reply.header('etag', articleTag(article)).send(article)
-  })
+  }, async (request, reply) => members.send(request, reply, request.params.id))
 
   fastify.patch('/:id', {
     schema: {

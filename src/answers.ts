@@ -1,0 +1,47 @@
+// Answers as they are sent: made once for all who ask for them in a turn of the event loop, and kept while nothing in the database
+// has changed. They fit routes whose answer depends on the address and the database alone, not on who asks.
+
+import type { FastifyReply, FastifyRequest } from 'fastify'
+import { GatheredReads } from './database/gathered-reads.ts'
+import { ReadCache } from './database/read-cache.ts'
+import type { Database } from './database/tables.ts'
+
+export interface Answer {
+  /** As bytes: they are neither counted nor encoded again. */
+  body: Buffer
+  headers: Record<string, string>
+}
+
+const mostKept = 500
+
+/** The answers of a route. */
+export class Answers<Question> {
+  readonly #kept: ReadCache<Answer>
+  readonly #made: GatheredReads<Question, Answer>
+
+  /** @param make reads from the database, and makes the answer */
+  constructor (db: Database, make: (question: Question) => Promise<Answer>) {
+    this.#kept = new ReadCache(db, mostKept)
+    this.#made = new GatheredReads(() => make)
+  }
+
+  /** @param question what the address asks for, and nothing else of the request */
+  async send (request: FastifyRequest, reply: FastifyReply, question: Question): Promise<FastifyReply> {
+    const { body, headers } = this.#kept.get(request.url, request.changeMark) ?? await this.#make(request, question)
+    return reply.headers(headers).send(body)
+  }
+
+  async #make ({ url, changeMark }: FastifyRequest, question: Question): Promise<Answer> {
+    const answer = await this.#made.ask(url, question)
+    this.#kept.set(url, answer, changeMark)
+    return answer
+  }
+}
+
+/** An answer in JSON. */
+export function jsonAnswer (text: string, headers: Record<string, string>): Answer {
+  // Of their own: a slice of Node's pool would keep the whole of that.
+  const body = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
+  body.write(text)
+  return { body, headers: { 'content-type': 'application/json; charset=utf-8', ...headers } }
+}
