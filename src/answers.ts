@@ -25,10 +25,14 @@ export class Answers<Question> {
     this.#made = new GatheredReads(() => make)
   }
 
-  /** @param question what the address asks for, and nothing else of the request */
-  async send (request: FastifyRequest, reply: FastifyReply, question: Question): Promise<FastifyReply> {
-    const { body, headers } = this.#kept.get(request.url, request.changeMark) ?? await this.#make(request, question)
-    return reply.headers(headers).send(body)
+  /**
+   * Sends the answer: not as a handler's promise, which would cost as much again as an answer that is kept.
+   * @param question what the address asks for, and nothing else of the request
+   */
+  send (request: FastifyRequest, reply: FastifyReply, question: Question): void {
+    const kept = this.#kept.get(request.url, request.changeMark)
+    if (kept !== undefined) sendAnswer(reply, kept)
+    else this.#make(request, question).then(answer => sendAnswer(reply, answer)).catch((error: unknown) => reply.send(error))
   }
 
   async #make ({ url, changeMark }: FastifyRequest, question: Question): Promise<Answer> {
@@ -36,6 +40,10 @@ export class Answers<Question> {
     this.#kept.set(url, answer, changeMark)
     return answer
   }
+}
+
+function sendAnswer (reply: FastifyReply, { body, headers }: Answer): void {
+  reply.headers(headers).send(body)
 }
 
 /** An answer in JSON. */

@@ -47,7 +47,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
         ...problems(400, 401, 403)
       }
     }
-  }, async (request, reply) => pages.send(request, reply, { url: request.url, query: request.query }))
+  }, (request, reply) => pages.send(request, reply, { url: request.url, query: request.query }))
 
   fastify.post('/', {
     schema: {
@@ -79,7 +79,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
         ...problems(400, 401, 403, 404)
       }
     }
-  }, async (request, reply) => members.send(request, reply, request.params.id))
+  }, (request, reply) => members.send(request, reply, request.params.id))
 
   fastify.patch('/:id', {
     schema: {

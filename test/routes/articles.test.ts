@@ -359,3 +359,30 @@ t.test('routes under /articles need a token and a local user', async t => {
     t.strictSame(codes(await app.inject({ method, url, headers: bearer(pool.idToken()) })), [403, 'no_such_user'])
   }
 })
+
+t.test('of many who ask at once each gets the answer to its own question', async t => {
+  const { app, pool } = await startApp(t)
+  const alice = person(app, pool, 'alice')
+  for (const name of ['One', 'Two', 'Three']) await alice.request('POST', '/articles', { payload: { name } })
+  const { headers: { etag } } = await alice.request('GET', '/articles')
+  const questions = [
+    () => alice.request('GET', '/articles'),
+    () => alice.request('HEAD', '/articles'),
+    () => alice.request('GET', '/articles', { headers: { 'if-none-match': `${etag}` } }),
+    () => alice.request('GET', '/articles?limit=2'),
+    () => alice.request('GET', '/articles/2'),
+    () => alice.request('GET', '/articles/99')
+  ]
+  const said = ({ statusCode, headers: { etag, link, vary, 'content-type': type, 'content-length': length }, body }: Awaited<ReturnType<typeof alice.request>>) =>
+    [statusCode, etag, link, vary, type, length, body.replace(/"requestId":"[^"]+"/, '')]
+  const alone: ReturnType<typeof said>[] = []
+  for (const ask of questions) alone.push(said(await ask()))
+  t.strictSame(alone.map(([status]) => status), [200, 200, 304, 200, 200, 404])
+
+  // Nothing is kept of what they asked before.
+  await app.db.updateTable('articles').set({ version: 1 }).execute()
+  const all = [...questions, ...questions, ...questions.toReversed()]
+  const together = await Promise.all(all.map(ask => ask()))
+  t.strictSame(together.map(said), [...alone, ...alone, ...alone.toReversed()])
+  t.ok(together.every(response => response.statusCode !== 404 || response.json().requestId === response.headers['x-request-id']))
+})
