@@ -1,22 +1,24 @@
 // A write to a socket wakes whoever waits for it, and on a virtual machine that costs more than all the rest of a short
 // request. Written one right after the other, the answers of a turn find their reader awake.
 
-import type { DoneFuncWithErrOrRes, FastifyPluginAsync } from 'fastify'
+import type { DoneFuncWithErrOrRes, FastifyPluginAsync, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
 
 /** Sends what has been answered in one turn of the event loop together, at its end. */
 const answerTogether: FastifyPluginAsync = async fastify => {
-  let answers: DoneFuncWithErrOrRes[] = []
+  let answers: { reply: FastifyReply, send: DoneFuncWithErrOrRes }[] = []
 
-  fastify.addHook('onSend', (_request, _reply, _payload, send) => {
+  fastify.addHook('onSend', (_request, reply, _payload, send) => {
     if (answers.length === 0) setImmediate(sendAll)
-    answers.push(send)
+    answers.push({ reply, send })
   })
 
   function sendAll (): void {
     const ready = answers
     answers = []
-    for (const send of ready) {
+    for (const { reply, send } of ready) {
+      // Not before: a service that begins to stop while the answer waits would wait for this connection.
+      if (fastify.isDraining()) reply.header('connection', 'close')
       try {
         send()
       } catch (cause) {

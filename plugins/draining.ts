@@ -17,8 +17,8 @@ const notice = 3_000
 const lately = 15_000
 
 /**
- * While the service stops, readiness says so, and answers tell the client to come back on another connection. The listener
- * closes at once, but where readiness is being watched: then after a while in which the watcher can take the service out.
+ * While the service stops, readiness says so, and answers (`answer-together`) tell the client to come back on another connection. The
+ * listener closes at once, but where readiness is being watched: then after a while in which the watcher can take the service out.
  */
 const draining: FastifyPluginAsync = async fastify => {
   let stopping = false
@@ -29,10 +29,6 @@ const draining: FastifyPluginAsync = async fastify => {
     stopping = true
     const watched = probes.length === 2 && probes.every(at => performance.now() - at < lately)
     if (watched && fastify.server.listening) await wait(notice)
-  })
-  fastify.addHook('onSend', (_request, reply, _payload, done) => {
-    if (stopping) reply.header('connection', 'close')
-    done()
   })
 }
 

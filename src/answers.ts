@@ -26,13 +26,13 @@ export class Answers<Question> {
   }
 
   /**
-   * Sends the answer: not as a handler's promise, which would cost as much again as an answer that is kept.
+   * Sends the answer; where it is kept, without a promise, which would cost as much again.
    * @param question what the address asks for, and nothing else of the request
    */
-  send (request: FastifyRequest, reply: FastifyReply, question: Question): void {
+  send (request: FastifyRequest, reply: FastifyReply, question: Question): void | Promise<FastifyReply> {
     const kept = this.#kept.get(request.url, request.changeMark)
-    if (kept !== undefined) sendAnswer(reply, kept)
-    else this.#make(request, question).then(answer => sendAnswer(reply, answer)).catch((error: unknown) => reply.send(error))
+    if (kept === undefined) return this.#make(request, question).then(answer => sendAnswer(reply, answer))
+    sendAnswer(reply, kept)
   }
 
   async #make ({ url, changeMark }: FastifyRequest, question: Question): Promise<Answer> {
@@ -42,13 +42,13 @@ export class Answers<Question> {
   }
 }
 
-function sendAnswer (reply: FastifyReply, { body, headers }: Answer): void {
-  reply.headers(headers).send(body)
+function sendAnswer (reply: FastifyReply, { body, headers }: Answer): FastifyReply {
+  return reply.headers(headers).send(body)
 }
 
 /** An answer in JSON. */
 export function jsonAnswer (text: string, headers: Record<string, string>): Answer {
-  // Of their own: a slice of Node's pool would keep the whole of that.
+  // Bytes of their own: a slice of Node's pool would keep the whole of that.
   const body = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
   body.write(text)
   return { body, headers: { 'content-type': 'application/json; charset=utf-8', ...headers } }

@@ -34,7 +34,7 @@ export const ListQuerySchema = Type.Unsafe<ListQuery>(Type.Object({
 
 /** The body of a page, with the `Link` header (RFC 8288) that leads to the next, while there is one. */
 export function sendPage<Row> (request: FastifyRequest, reply: FastifyReply, { rows, next }: Page<Row>): Row[] {
-  if (next !== undefined) reply.header('link', nextLink(request.routeOptions.url, request.url, next))
+  if (next !== undefined) reply.header('link', nextLink(`${request.routeOptions.url}`, request.url, next))
   return rows
 }
 
@@ -43,7 +43,7 @@ export function sendPage<Row> (request: FastifyRequest, reply: FastifyReply, { r
  * @param list the list's own address: a client may spell it in other ways, also with a host of its choice (RFC 9112 3.2.2)
  * @param url the address that was asked for
  */
-export function nextLink (list: string | undefined, url: string, lastId: number): string {
+export function nextLink (list: string, url: string, lastId: number): string {
   const [, ...query] = url.split('?')
   const parameters = new URLSearchParams(query.join('?'))
   parameters.set('after', `${lastId}`)

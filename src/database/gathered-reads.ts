@@ -6,6 +6,7 @@ interface Asked<Question, Answer> {
   question: Question
   promise: Promise<Answer>
   resolve: (answer: Promise<Answer>) => void
+  reject: (reason: unknown) => void
 }
 
 /** Reads from the database that are gathered over a turn of the event loop; the same one is made once for all who ask. */
@@ -29,7 +30,11 @@ export class GatheredReads<Question, Answer> {
   #readAll (): void {
     const asked = [...this.#asked.values()]
     this.#asked = new Map()
-    const answer = this.#read(asked.map(({ question }) => question))
-    for (const { question, resolve } of asked) resolve(answer(question))
+    try {
+      const answer = this.#read(asked.map(({ question }) => question))
+      for (const { question, resolve } of asked) resolve(answer(question))
+    } catch (error) {
+      for (const { reject } of asked) reject(error)
+    }
   }
 }

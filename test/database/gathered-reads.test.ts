@@ -48,3 +48,9 @@ t.test('a failure is that of those who asked for it, and of nobody after', async
   await t.rejects(ask('broken'), { message: 'broken' })
   t.equal(await ask('a'), 'a: first')
 })
+
+t.test('so is one from before anything was read', async t => {
+  const reads = new GatheredReads<string, string>(() => { throw new Error('not even begun') })
+  const outcomes = await Promise.allSettled(['a', 'b'].map(question => reads.ask(question, question)))
+  t.strictSame(outcomes.map(({ status }) => status), ['rejected', 'rejected'])
+})

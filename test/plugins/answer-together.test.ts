@@ -1,3 +1,4 @@
+import { Agent, get, type IncomingMessage } from 'node:http'
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify'
 import t from 'tap'
 import { startApp } from '../helper.ts'
@@ -36,4 +37,20 @@ t.test('an answer that cannot be sent fails alone, as a 500', async t => {
   t.strictSame(answers.map(({ statusCode }) => statusCode), [200, 500, 500, 500, 200])
   t.equal(answers[1]?.json().code, 'internal_error')
   t.match(log.join(''), /the answer cannot be sent: Attempted to send payload of invalid type/)
+})
+
+t.test('an answer that waits as the service begins to stop is the last on its connection', async t => {
+  const { app } = await startApp(t, {}, undefined, (app: FastifyInstance) => {
+    app.get('/last', (_request, reply) => {
+      reply.send('the last')
+      app.close()
+    })
+  })
+  const address = await app.listen({ port: 0, host: '127.0.0.1' })
+  const agent = new Agent({ keepAlive: true })
+  t.teardown(() => agent.destroy())
+  const answer = await new Promise<IncomingMessage>((resolve, reject) => get(`${address}/last`, { agent }, resolve).on('error', reject))
+  answer.resume()
+  t.equal(answer.headers.connection, 'close')
+  await app.close()
 })
