@@ -80,7 +80,7 @@ t.test('a client notices what is not as it was acknowledged, and the comparison 
   let lie = false
   const { app } = await startApp(t, { DATABASE_URL, POST_CONFIRMATION_SECRET: `whsec_${'c29h'.repeat(8)}` }, pool, app => {
     app.addHook('onSend', async (request, _reply, payload) => {
-      return lie && request.method === 'GET' && typeof payload === 'string' ? payload.replaceAll('"name":"c-', '"name":"d-') : payload
+      return lie && request.method === 'GET' && Buffer.isBuffer(payload) ? String(payload).replaceAll('"name":"c-', '"name":"d-') : payload
     })
   })
   const url = await app.listen({ port: 0 })
