@@ -3,6 +3,7 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { GatheredReads } from './database/gathered-reads.ts'
+import { changeMark } from './database/open.ts'
 import { ReadCache } from './database/read-cache.ts'
 import type { Database } from './database/tables.ts'
 
@@ -17,28 +18,27 @@ const mostKept = 500
 /** The answers of a route. */
 export class Answers<Question> {
   readonly #kept: ReadCache<Answer>
-  readonly #made: GatheredReads<Question, Answer>
+  readonly #made: GatheredReads<{ question: Question, url: string }, Answer>
 
-  /** @param make reads from the database, and makes the answer */
-  constructor (db: Database, make: (question: Question) => Promise<Answer>) {
+  /** @param make reads from the database what is asked for at an address, and makes the answer */
+  constructor (db: Database, make: (question: Question, url: string) => Promise<Answer>) {
     this.#kept = new ReadCache(db, mostKept)
-    this.#made = new GatheredReads(() => make)
+    this.#made = new GatheredReads(() => async ({ question, url }) => {
+      const mark = changeMark(db)
+      const answer = await make(question, url)
+      this.#kept.set(url, answer, mark)
+      return answer
+    })
   }
 
   /**
    * Sends the answer; where it is kept, without a promise, which would cost as much again.
    * @param question what the address asks for, and nothing else of the request
    */
-  send (request: FastifyRequest, reply: FastifyReply, question: Question): void | Promise<FastifyReply> {
-    const kept = this.#kept.get(request.url, request.changeMark)
-    if (kept === undefined) return this.#make(request, question).then(answer => sendAnswer(reply, answer))
+  send ({ url, changeMark: mark }: FastifyRequest, reply: FastifyReply, question: Question): void | Promise<FastifyReply> {
+    const kept = this.#kept.get(url, mark)
+    if (kept === undefined) return this.#made.ask(url, { question, url }).then(answer => sendAnswer(reply, answer))
     sendAnswer(reply, kept)
-  }
-
-  async #make ({ url, changeMark }: FastifyRequest, question: Question): Promise<Answer> {
-    const answer = await this.#made.ask(url, question)
-    this.#kept.set(url, answer, changeMark)
-    return answer
   }
 }
 

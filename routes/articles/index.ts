@@ -22,7 +22,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   fastify.addHook('onRequest', fastify.loadAccount)
   fastify.addHook('onSend', sendConditionally)
 
-  const pages = new Answers(fastify.db, async ({ url, query }: { url: string, query: ListQuery }) => {
+  const pages = new Answers(fastify.db, async (query: ListQuery, url) => {
     const { rows, next } = await listArticles(fastify.db, query)
     const text = serialize(ArticleListSchema, rows)
     const link = next === undefined ? undefined : nextLink(fastify.prefix, url, next)
@@ -47,7 +47,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
         ...problems(400, 401, 403)
       }
     }
-  }, (request, reply) => pages.send(request, reply, { url: request.url, query: request.query }))
+  }, (request, reply) => pages.send(request, reply, request.query))
 
   fastify.post('/', {
     schema: {
