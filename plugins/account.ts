@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { authenticationProblem, defaultRealm } from '../src/cognito/challenge.ts'
+import { identityKey, keyOfUser } from '../src/cognito/identity-key.ts'
 import type { VerifiedUser } from '../src/cognito/verified-user.ts'
 import type { Provisioning } from '../src/config.ts'
 import { GatheredReads } from '../src/database/gathered-reads.ts'
@@ -61,7 +62,7 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
 
   /** The local user that is bound to a verified one, if there is one; 401 where the session is over. */
   async function findKnown ({ user: verified, changeMark }: FastifyRequest): Promise<User | undefined> {
-    const key = keyOf(verified)
+    const key = keyOfUser(verified)
     const { signOut, user } = known.get(key, changeMark) ?? await readKnown(key, verified, changeMark)
     try {
       refuseSignedOut(signOut, verified)
@@ -79,13 +80,9 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
 
   function readBound (identities: Identity[]): (identity: Identity) => Promise<UserWithSignOut | undefined> {
     const reading = findUsersWithSignOuts(fastify.db, identities)
-      .then(found => new Map(found.map(each => [keyOf({ issuer: each.user.issuer ?? '', subject: each.user.sub ?? '' }), each])))
-    return async identity => (await reading).get(keyOf(identity))
+      .then(found => new Map(found.map(each => [identityKey(each.user.issuer ?? '', each.user.sub ?? ''), each])))
+    return async ({ issuer, subject }) => (await reading).get(identityKey(issuer, subject))
   }
-}
-
-function keyOf ({ issuer, subject }: Identity): string {
-  return `${issuer} ${subject}`
 }
 
 export default fp(accounts, { name: 'account', dependencies: ['cognito-auth', 'database'] })

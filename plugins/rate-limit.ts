@@ -2,6 +2,7 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
+import { keyOfUser } from '../src/cognito/identity-key.ts'
 import { temporaryProblem } from '../src/problems.ts'
 
 declare module 'fastify' {
@@ -41,8 +42,7 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
     return
   }
   const limits = { max, timeWindow: window * 1000, cache: 50_000 }
-  const userKey = ({ user }: FastifyRequest) => `${user.issuer} ${user.subject}`
-  const { countAddress, countUser } = await counters(fastify, redisUrl, limits, userKey)
+  const { countAddress, countUser } = await counters(fastify, redisUrl, limits)
 
   fastify.addHook('onRequest', (request, reply, done) => {
     if (request.routeOptions.config.rateLimit === false || (isForUsers(request) && fastify.tokenState(request) === 'known')) done()
@@ -93,23 +93,23 @@ interface Limits {
   cache: number
 }
 
-async function counters (fastify: FastifyInstance, redisUrl: string | undefined, limits: Limits, userKey: (request: FastifyRequest) => string) {
-  const local = await countersIn(fastify, undefined, limits, userKey)
+async function counters (fastify: FastifyInstance, redisUrl: string | undefined, limits: Limits) {
+  const local = await countersIn(fastify, undefined, limits)
   if (redisUrl === undefined) return local
 
   const redis = await connect(fastify, redisUrl)
-  const shared = await countersIn(fastify, redis, limits, userKey)
+  const shared = await countersIn(fastify, redis, limits)
   return { countAddress: orElse(shared.countAddress, local.countAddress), countUser: orElse(shared.countUser, local.countUser) }
 }
 
 /** Counters in a scope of their own, since @fastify/rate-limit has one store a scope. */
-async function countersIn (fastify: FastifyInstance, redis: Redis | undefined, limits: Limits, userKey: (request: FastifyRequest) => string) {
+async function countersIn (fastify: FastifyInstance, redis: Redis | undefined, limits: Limits) {
   let result: { countAddress: Counter, countUser: Counter } | undefined
   await fastify.register(async scope => {
     await scope.register(rateLimit, { global: false, ...(redis && { redis, nameSpace: 'articles-rate-limit-' }) })
     result = {
       countAddress: asCounter(scope.createRateLimit(limits)),
-      countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: userKey }))
+      countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => keyOfUser(request.user) }))
     }
   })
   if (result === undefined) throw new Error('the counters were not made')
