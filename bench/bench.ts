@@ -160,29 +160,31 @@ async function measure (title: string, names: string[], what: Omit<Load, 'port' 
   }
 }
 
-/** What a flood of forged tokens does to somebody who asks one thing after the other; and what a flood does that costs bare Fastify next to nothing. */
+/**
+ * What a flood of forged tokens does to those who ask for the list meanwhile: over as many connections as the flood, and to
+ * somebody alone, who asks one thing after the other. And what it does where it costs next to nothing, to bare Fastify.
+ */
 async function flood (one: string): Promise<void> {
   const title = 'a flood of forged tokens'
   if (!title.includes(options.only)) return
   const forged = tokens('forged', 10_000, { bad: true })
   const names = ['bare Fastify', 'this service']
-  const samples = new Map(names.map(name => [name, Array.from<{ quiet: number, flooded: number }>([])]))
   for (const name of names) await load({ port: named(name).port, seconds, tokens: forged })
-  for (let round = 0; round < rounds; round++) {
-    for (const name of names) {
-      const { port } = named(name)
-      const quiet = await load({ port, seconds, connections: 1, tokens: one })
-      const [flooded] = await Promise.all([
-        load({ port, seconds, connections: 1, tokens: one }),
-        load({ port, seconds, tokens: forged })
-      ])
-      samples.get(name)?.push({ quiet: quiet.p99, flooded: flooded.p99 })
+  for (const connections of [32, 1]) {
+    const samples = new Map(names.map(name => [name, Array.from<{ quiet: number, flooded: number }>([])]))
+    for (let round = 0; round < rounds; round++) {
+      for (const name of names) {
+        const good = { port: named(name).port, seconds, connections, tokens: one }
+        const quiet = await load(good)
+        const [flooded] = await Promise.all([load(good), load({ port: good.port, seconds, tokens: forged })])
+        samples.get(name)?.push({ quiet: quiet.p99, flooded: flooded.p99 })
+      }
     }
-  }
-  console.log(`\n${title}: p99 of good requests`)
-  for (const [name, taken] of samples) {
-    const [quiet, flooded] = [median(taken.map(s => s.quiet)), median(taken.map(s => s.flooded))]
-    console.log(`  ${name.padEnd(16)} ${quiet.toFixed(2)} ms without, ${flooded.toFixed(2)} ms within  ${(flooded / quiet).toFixed(2)}×`)
+    console.log(`\n${title}: p99 of good requests over ${connections === 1 ? '1 connection' : `${connections} connections`}`)
+    for (const [name, taken] of samples) {
+      const [quiet, flooded] = [median(taken.map(s => s.quiet)), median(taken.map(s => s.flooded))]
+      console.log(`  ${name.padEnd(16)} ${quiet.toFixed(2)} ms without, ${flooded.toFixed(2)} ms within  ${(flooded / quiet).toFixed(2)}×`)
+    }
   }
 }
 
