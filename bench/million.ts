@@ -1,4 +1,4 @@
-// What a list costs with a million articles in the file, against a hundred: npm run bench:million
+// npm run bench:million: what a list costs with a million articles in the file, against a hundred.
 
 import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -9,8 +9,15 @@ import { app, serverOptions } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
 import { UserPool } from '../test/user-pool.ts'
 import { median } from './median.ts'
+import { readOptions } from './options.ts'
 
-const rounds = 15
+const options = readOptions(`npm run bench:million -- [options]
+
+  --rounds 15             interleaved; what is printed are their medians
+  --help
+
+It takes some seconds: a million articles are written into a file of its own first.`, { rounds: '15' })
+const rounds = Number(options.rounds)
 const requestsPerRound = 200
 
 const folder = mkdtempSync(join(tmpdir(), 'bench-million-'))

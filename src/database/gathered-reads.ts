@@ -2,6 +2,9 @@
 // the same turn of the event loop: who is asking, and for the first page. So what a turn asks for is read in one go, once all of it
 // has been asked. Each asker gets what was there after it had asked, as if it had been alone; nothing is kept for the next.
 
+/** Databases take so many parameters in a query, and no more: PostgreSQL 65,535, SQLite 32,766. */
+const mostTogether = 1_000
+
 interface Asked<Question, Answer> {
   question: Question
   promise: Promise<Answer>
@@ -14,7 +17,7 @@ export class GatheredReads<Question, Answer> {
   readonly #read: (questions: Question[]) => (question: Question) => Promise<Answer>
   #asked = new Map<string, Asked<Question, Answer>>()
 
-  /** @param read begins to read for all the questions of a turn, and gives the answer to each */
+  /** @param read begins to read for the questions of a turn, no more than a thousand, and gives the answer to each */
   constructor (read: (questions: Question[]) => (question: Question) => Promise<Answer>) {
     this.#read = read
   }
@@ -30,6 +33,10 @@ export class GatheredReads<Question, Answer> {
   #readAll (): void {
     const asked = [...this.#asked.values()]
     this.#asked = new Map()
+    for (let n = 0; n < asked.length; n += mostTogether) this.#readTogether(asked.slice(n, n + mostTogether))
+  }
+
+  #readTogether (asked: Asked<Question, Answer>[]): void {
     try {
       const answer = this.#read(asked.map(({ question }) => question))
       for (const { question, resolve } of asked) resolve(answer(question))

@@ -22,6 +22,14 @@ t.test('what is asked for in one turn is read in one go, and the same once', asy
   t.strictSame(state.asked, [['a', 'b', 'c']])
 })
 
+t.test('of more than a thousand, a thousand are read in one go', async t => {
+  const { state, ask } = source()
+  const questions = Array.from({ length: 2_001 }, (_, n) => `${n}`)
+  t.strictSame(await Promise.all(questions.map(ask)), questions.map(question => `${question}: first`))
+  t.strictSame(state.asked.map(({ length }) => length), [1_000, 1_000, 1])
+  t.strictSame(state.asked.flat(), questions)
+})
+
 t.test('whoever asks once a reading has begun gets what is there then, also while it is under way', async t => {
   const { state, ask } = source()
   const before = ask('a')
