@@ -6,7 +6,7 @@ import type { VerifiedUser } from '../src/cognito/verified-user.ts'
 import type { Provisioning } from '../src/config.ts'
 import { GatheredReads } from '../src/database/gathered-reads.ts'
 import { ReadCache } from '../src/database/read-cache.ts'
-import { findSignOut, type Identity, type SignOut } from '../src/sign-outs/queries.ts'
+import { findSignOut, type SignOut } from '../src/sign-outs/queries.ts'
 import { refuseSignedOut } from '../src/sign-outs/sign-out.ts'
 import { bindAccount, refuseDisabled } from '../src/users/account.ts'
 import { findUsersWithSignOuts, type User, type UserWithSignOut } from '../src/users/queries.ts'
@@ -78,10 +78,10 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
     return read
   }
 
-  function readBound (identities: Identity[]): (identity: Identity) => Promise<UserWithSignOut | undefined> {
-    const reading = findUsersWithSignOuts(fastify.db, identities)
+  function readBound (users: VerifiedUser[]): (user: VerifiedUser) => Promise<UserWithSignOut | undefined> {
+    const reading = findUsersWithSignOuts(fastify.db, users)
       .then(found => new Map(found.map(each => [identityKey(each.user.issuer ?? '', each.user.sub ?? ''), each])))
-    return async ({ issuer, subject }) => (await reading).get(identityKey(issuer, subject))
+    return async user => (await reading).get(keyOfUser(user))
   }
 }
 
