@@ -177,12 +177,7 @@ async function flood (one: string): Promise<void> {
   for (const connections of [32, 1]) {
     const samples = new Map(names.map(name => [name, Array.from<{ quiet: number, flooded: number }>([])]))
     for (let round = 0; round < rounds; round++) {
-      for (const name of names) {
-        const good = { port: named(name).port, seconds, connections, tokens: one }
-        const quiet = await load(good)
-        const [flooded] = await Promise.all([load(good), load({ port: good.port, seconds, tokens: forged })])
-        samples.get(name)?.push({ quiet: quiet.p99, flooded: flooded.p99 })
-      }
+      for (const name of names) samples.get(name)?.push(await floodOnce({ port: named(name).port, seconds, connections, tokens: one }, forged))
     }
     console.log(`\n${title}: p99 of good requests over ${connections === 1 ? '1 connection' : `${connections} connections`}`)
     for (const [name, taken] of samples) {
@@ -190,6 +185,13 @@ async function flood (one: string): Promise<void> {
       console.log(`  ${name.padEnd(16)} ${quiet.toFixed(2)} ms without, ${flooded.toFixed(2)} ms within  ${(flooded / quiet).toFixed(2)}×`)
     }
   }
+}
+
+/** p99 of good requests without and within a flood, in milliseconds. */
+async function floodOnce (good: Load, forged: string): Promise<{ quiet: number, flooded: number }> {
+  const quiet = await load(good)
+  const [flooded] = await Promise.all([load(good), load({ port: good.port, seconds, tokens: forged })])
+  return { quiet: quiet.p99, flooded: flooded.p99 }
 }
 
 function named (name: string): Server {

@@ -30,7 +30,10 @@ export interface Report {
 
 const script = fileURLToPath(new URL('wrk.lua', import.meta.url))
 
-/** Sends as many requests as are answered, over so many connections. */
+/**
+ * Sends as many requests as are answered, over so many connections.
+ * @throws where none is
+ */
 export async function load ({ port, seconds, connections = 32, tokens, method = 'GET', path = '/articles', tag = '', from = 0 }: Load): Promise<Report> {
   const environment = { BENCH_TOKENS: tokens, BENCH_METHOD: method, BENCH_PATH: path, BENCH_TAG: tag, BENCH_FROM: `${from}` }
   const wrk = spawn('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, `http://127.0.0.1:${port}`], { env: { ...process.env, ...environment } })
@@ -43,8 +46,10 @@ export async function load ({ port, seconds, connections = 32, tokens, method = 
     const [, value, unit] = new RegExp(`${percent}%\\s+([\\d.]+)(us|ms|s)`).exec(report) ?? []
     return Number(value) * (unit === 'us' ? 0.001 : unit === 's' ? 1000 : 1)
   }
+  const requests = number(/(\d+) requests in/)
+  if (!(requests > 0)) throw new Error(`no request was answered: ${report}`)
   return {
-    requests: number(/(\d+) requests in/),
+    requests,
     rate: number(/Requests\/sec:\s+([\d.]+)/),
     p50: time(50),
     p99: time(99),
