@@ -82,6 +82,8 @@ async function run (): Promise<void> {
   await measure('a bad signature', ['bare Fastify', ...rivals], { tokens: tokens('bad', 20_000, { bad: true }) }, { goOn: true })
   await measure('304', ['bare Fastify', 'this service'], { tokens: one, tag: list.tag })
   await measure('durable create', rivals, { tokens: one, method: 'POST' })
+  // Those beside it pay no attention to the key.
+  await measure('durable create with an Idempotency-Key', rivals, { tokens: one, method: 'POST', keyed: true })
   await flood(one)
   await remember()
 

@@ -1,6 +1,7 @@
 // wrk, and what it reports.
 
 import { spawn } from 'node:child_process'
+import { randomUUID } from 'node:crypto'
 import { fileURLToPath } from 'node:url'
 
 export interface Load {
@@ -13,6 +14,8 @@ export interface Load {
   path?: string
   /** For `If-None-Match`. */
   tag?: string
+  /** Whether each request has an `Idempotency-Key` that no other one had. */
+  keyed?: boolean
   /** Where in the file of tokens to begin. */
   from?: number
 }
@@ -34,8 +37,8 @@ const script = fileURLToPath(new URL('wrk.lua', import.meta.url))
  * Sends as many requests as are answered, over so many connections.
  * @throws where none is
  */
-export async function load ({ port, seconds, connections = 32, tokens, method = 'GET', path = '/articles', tag = '', from = 0 }: Load): Promise<Report> {
-  const environment = { BENCH_TOKENS: tokens, BENCH_METHOD: method, BENCH_PATH: path, BENCH_TAG: tag, BENCH_FROM: `${from}` }
+export async function load ({ port, seconds, connections = 32, tokens, method = 'GET', path = '/articles', tag = '', keyed = false, from = 0 }: Load): Promise<Report> {
+  const environment = { BENCH_TOKENS: tokens, BENCH_METHOD: method, BENCH_PATH: path, BENCH_TAG: tag, BENCH_KEYS_FROM: keyed ? randomUUID() : '', BENCH_FROM: `${from}` }
   const wrk = spawn('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, `http://127.0.0.1:${port}`], { env: { ...process.env, ...environment } })
   let report = ''
   wrk.stdout.on('data', chunk => { report += chunk })

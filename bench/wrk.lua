@@ -1,6 +1,7 @@
--- Requests with the tokens of a file in turn, put together before the clock runs.
+-- Requests with the tokens of a file in turn, put together before the clock runs; save where each has an Idempotency-Key of its own.
 local tag = os.getenv("BENCH_TAG")
 local method = os.getenv("BENCH_METHOD")
+local keys = os.getenv("BENCH_KEYS_FROM")
 local n = tonumber(os.getenv("BENCH_FROM"))
 local requests = {}
 
@@ -13,11 +14,14 @@ function init()
       headers["content-type"] = "application/json"
       body = '{"name":"On bread"}'
     end
+    if keys ~= "" then headers["idempotency-key"] = "{key}" end
     requests[#requests + 1] = wrk.format(method, os.getenv("BENCH_PATH"), headers, body)
   end
 end
 
 function request()
   n = n + 1
-  return requests[n % #requests + 1]
+  local request = requests[n % #requests + 1]
+  if keys == "" then return request end
+  return (request:gsub("{key}", keys .. n))
 end

@@ -20,17 +20,106 @@ async function open (t: Test): Promise<{ db: Database, path: string }> {
 const insert = (db: Database, label: string) => sql<{ id: number }>`insert into boxes (label) values (${label}) returning id`.execute(db)
 const labels = async (db: Database) => (await sql<{ label: string }>`select label from boxes order by id`.execute(db)).rows.map(({ label }) => label)
 
+const transact = (db: Database, label: string) => db.transaction().execute(async transaction => {
+  await insert(transaction, `${label}, first`)
+  await insert(transaction, `${label}, second`)
+  return labels(transaction)
+})
+
+/** Counts the commits from now on, as another process sees them: those that stand when it looks are one. */
+function countCommits (t: Test, path: string): () => number {
+  const other = new BetterSqlite3(path, { readonly: true })
+  t.teardown(() => other.close())
+  const version = () => Number(other.pragma('data_version', { simple: true }))
+  const before = version()
+  return () => version() - before
+}
+
 t.test('writes of one turn are committed together', async t => {
   const { db, path } = await open(t)
-  const commits = new BetterSqlite3(path, { readonly: true })
-  t.teardown(() => commits.close())
-  const version = () => commits.pragma('data_version', { simple: true })
-
-  const before = version()
+  const commits = countCommits(t, path)
   const results = await Promise.all(Array.from({ length: 50 }, (_, n) => insert(db, `box ${n}`)))
   t.strictSame(results.map(({ rows }) => rows[0]?.id), Array.from({ length: 50 }, (_, n) => n + 1))
-  t.not(version(), before)
-  t.equal(Number(version()) - Number(before), 1, 'one commit was seen from outside')
+  t.equal(commits(), 1, 'one commit was seen from outside')
+})
+
+t.test('transactions of one turn, and writes beside them, are committed together, one after the other', async t => {
+  const { db, path } = await open(t)
+  const other = new BetterSqlite3(path, { readonly: true })
+  t.teardown(() => other.close())
+  const seen = () => other.prepare('select label from boxes order by id').pluck().all()
+  let outside: unknown[] = []
+  const [a, , b] = await Promise.all([
+    transact(db, 'a'),
+    insert(db, 'between'),
+    db.transaction().execute(async transaction => {
+      await insert(transaction, 'b')
+      outside = seen()
+      return labels(transaction)
+    })
+  ])
+  t.strictSame(a, ['a, first', 'a, second'])
+  t.strictSame(b, ['a, first', 'a, second', 'between', 'b'], 'the later one sees what those before it did')
+  t.strictSame(outside, [], 'nothing was committed yet')
+  t.strictSame(seen(), b)
+})
+
+t.test('a transaction of several that fails is undone alone', async t => {
+  const { db, path } = await open(t)
+  const commits = countCommits(t, path)
+  const results = await Promise.allSettled([
+    transact(db, 'a'),
+    db.transaction().execute(async transaction => {
+      await insert(transaction, 'lost')
+      throw new Error('no')
+    }),
+    db.transaction().execute(async transaction => {
+      await insert(transaction, 'lost, too')
+      await insert(transaction, 'a, first')
+    }),
+    transact(db, 'b')
+  ])
+  t.match(results, [
+    { status: 'fulfilled' },
+    { reason: { message: 'no' } },
+    { reason: { code: 'SQLITE_CONSTRAINT_UNIQUE' } },
+    { status: 'fulfilled' }
+  ])
+  t.strictSame(await labels(db), ['a, first', 'a, second', 'b, first', 'b, second'])
+  t.equal(commits(), 1)
+})
+
+t.test('a transaction that only failed, or changed its mind, commits nothing', async t => {
+  const { db, path } = await open(t)
+  const commits = countCommits(t, path)
+  await Promise.all([
+    rehearse(db, transaction => insert(transaction, 'a')),
+    t.rejects(db.transaction().execute(async transaction => {
+      await insert(transaction, 'b')
+      throw new Error('no')
+    }), { message: 'no' })
+  ])
+  t.equal(commits(), 0)
+  t.strictSame(await labels(db), [])
+})
+
+t.test('a crowd is committed in several goes, and the process does its other work in between', async t => {
+  const { db, path } = await open(t)
+  const commits = countCommits(t, path)
+  let done = 0
+  let seen = 0
+  const crowd = Array.from({ length: 300 }, async (_, n) => {
+    await insert(db, `${n}`)
+    done++
+  })
+  const look = () => {
+    if (done > 0 && done < 300) seen += commits() > seen ? 1 : 0
+    if (done < 300) setImmediate(look)
+  }
+  look()
+  await Promise.all(crowd)
+  t.ok(seen > 0, 'some were acknowledged, and on disk, while others waited')
+  t.equal((await labels(db)).length, 300)
 })
 
 t.test('a write that fails fails alone', async t => {
@@ -80,6 +169,28 @@ t.test('where the storage is full, no write of the turn is acknowledged, and lat
   await sql`pragma max_page_count = 1000000`.execute(db)
   await Promise.all([insert(db, 'second'), insert(db, 'third')])
   t.strictSame(await labels(db), ['first', 'second', 'third'])
+})
+
+t.test('where SQLite gives up the whole transaction, nobody whose commit it was goes further, and none is acknowledged', async t => {
+  const { db } = await open(t)
+  await insert(db, 'first')
+  // As it may where the disk is full, or fails: https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction
+  const giveUp = (db: Database) => sql`insert or rollback into boxes (label) values ('first')`.execute(db)
+  const lost = { status: 'rejected', reason: { code: 'SQLITE_CONSTRAINT_UNIQUE' } }
+  const transactions = await Promise.allSettled([
+    insert(db, 'before'),
+    transact(db, 'before'),
+    db.transaction().execute(async transaction => {
+      await t.rejects(giveUp(transaction), lost.reason)
+      await insert(transaction, 'as if nothing had happened')
+    }),
+    transact(db, 'after')
+  ])
+  for (const result of transactions) t.match(result, lost)
+  for (const result of await Promise.allSettled([transact(db, 'before'), giveUp(db), insert(db, 'after')])) t.match(result, lost)
+  t.strictSame(await labels(db), ['first'])
+  await transact(db, 'later')
+  t.strictSame(await labels(db), ['first', 'later, first', 'later, second'])
 })
 
 t.test('a lock of another process is waited for, and this one goes on meanwhile', async t => {
@@ -149,6 +260,23 @@ t.test('where the commit fails, no write of the turn is acknowledged', async t =
   t.strictSame(await labels(db), [])
   await Promise.all([insert(db, 'b'), lid(1)])
   t.strictSame(await labels(db), ['b'])
+})
+
+t.test('where the commit fails, nobody is told of what was to be committed, and no transaction of the turn stands', async t => {
+  const { db } = await open(t)
+  await sql`create table lids (id integer primary key, box integer references boxes (id) deferrable initially deferred)`.execute(db)
+  const results = await Promise.allSettled([
+    transact(db, 'a'),
+    db.transaction().execute(async transaction => {
+      throw new Error(`there is ${(await labels(transaction)).length === 0 ? 'nothing' : 'something'}`)
+    }),
+    insert(db, 'a, first'),
+    db.transaction().execute(transaction => sql`insert into lids (box) values (99)`.execute(transaction))
+  ])
+  for (const result of results) t.match(result, { status: 'rejected', reason: { code: 'SQLITE_CONSTRAINT_FOREIGNKEY' } })
+  t.strictSame(await labels(db), [])
+  await transact(db, 'b')
+  t.strictSame(await labels(db), ['b, first', 'b, second'])
 })
 
 t.test('a lock that is held too long is an error, and the file is free afterwards', async t => {
