@@ -11,40 +11,50 @@ const longestWait = 10
 /** Who comes after these waits for the next commit, and the process does its other work in between. */
 const mostMembers = 100
 
-/** One of those who are committed together. */
-export interface Member {
-  /**
-   * Does its part of the transaction that is under way, or undoes it where it fails.
-   * @returns whether there is something to commit
-   * @throws where SQLite has given up the whole transaction
-   */
-  run: () => boolean | Promise<boolean>
-  /** Told when the group is on disk. */
-  committed: () => void
-  /** Told when nothing of the group is, and never will be. */
-  failed: (error: unknown) => void
+/**
+ * Does its part of the transaction that is under way, or undoes it where it fails.
+ * @returns whether there is something to commit
+ * @throws where SQLite has given up the whole transaction
+ */
+type Part = () => boolean | Promise<boolean>
+
+interface Member {
+  part: Part
+  lockDeadline: number
+  resolve: () => void
+  reject: (error: unknown) => void
 }
 
 export class GroupCommit {
-  /** Commits, and how many members they had. */
+  /** Commits, and how many writes and transactions were committed with them. */
   readonly counts = { commits: 0, writes: 0 }
   readonly #file: SqliteFile
   #waiting: Member[] = []
   /** Settled when the writer who came last is done. One at a time tries for the lock, and those who only read wait for none. */
   #lastTurn: Promise<void> | undefined
   /** There while the file holds what is not committed yet, settled when it does not any more. */
-  uncommitted: Promise<void> | undefined
+  #uncommitted: Promise<void> | undefined
 
   constructor (file: SqliteFile) {
     this.#file = file
   }
 
-  join (member: Member): void {
+  /**
+   * Kept when all of the group is on disk, and broken where nothing of it is, or ever will be. A part must wait for no other one: they
+   * may be of one group.
+   */
+  join (part: Part): Promise<void> {
     if (this.#waiting.length === 0) {
       const end = performance.now() + longestWait
       setImmediate(() => this.#gather(0, mostTurns, end))
     }
-    this.#waiting.push(member)
+    return new Promise((resolve, reject) => this.#waiting.push({ part, lockDeadline: lockDeadline(), resolve, reject }))
+  }
+
+  /** Runs a query that only reads, and sees nothing that is not committed. */
+  read<Result> (query: () => Result): Promise<Result> {
+    const attempt = (): Result | Promise<Result> => this.#uncommitted?.then(attempt) ?? query()
+    return unlessLocked(lockDeadline(), attempt)
   }
 
   async whileNobodyWrites<Result> (work: () => Promise<Result>): Promise<Result> {
@@ -60,43 +70,49 @@ export class GroupCommit {
   }
 
   async #commitTogether (): Promise<void> {
-    const deadline = lockDeadline()
     const endTurn = await this.#takeTurn()
-    try {
-      await unlessLocked(deadline, () => this.#file.prepare('begin immediate').run())
-      const members = this.#waiting.splice(0, mostMembers)
-      if (this.#waiting.length > 0) setImmediate(() => this.#commitTogether())
-      await this.#commit(members)
-    } catch (error) {
-      // The lock was not to be had; nor would it be for those who came later.
-      for (const member of this.#waiting.splice(0)) member.failed(error)
-    } finally {
-      endTurn()
+    if (await this.#begin()) await this.#commit()
+    endTurn()
+  }
+
+  /** Whether the lock was to be had for anybody: each waits for as long as if it were alone. */
+  async #begin (): Promise<boolean> {
+    for (;;) {
+      const [first] = this.#waiting
+      if (first === undefined) return false
+      try {
+        await unlessLocked(first.lockDeadline, () => this.#file.prepare('begin immediate').run())
+        return true
+      } catch (error) {
+        this.#waiting.shift()
+        first.reject(error)
+      }
     }
   }
 
-  async #commit (members: Member[]): Promise<void> {
-    const { promise, resolve } = Promise.withResolvers<void>()
-    this.uncommitted = promise
+  async #commit (): Promise<void> {
+    const members = this.#waiting.splice(0, mostMembers)
+    if (this.#waiting.length > 0) setImmediate(() => this.#commitTogether())
+    const { promise, resolve: endGroup } = Promise.withResolvers<void>()
+    this.#uncommitted = promise
     try {
       await this.#runTogether(members)
-      this.counts.commits++
-      this.counts.writes += members.length
-      for (const member of members) member.committed()
+      for (const { resolve } of members) resolve()
     } catch (error) {
-      for (const member of members) member.failed(error)
-    } finally {
-      this.uncommitted = undefined
-      resolve()
+      for (const { reject } of members) reject(error)
     }
+    this.#uncommitted = undefined
+    endGroup()
   }
 
   async #runTogether (members: Member[]): Promise<void> {
     try {
-      let changed = false
-      for (const member of members) if (await member.run()) changed = true
-      if (changed) await unlessLocked(lockDeadline(), () => this.#file.prepare('commit').run())
-      else this.#file.rollBack()
+      let writes = 0
+      for (const { part } of members) if (await part()) writes++
+      if (writes === 0) return this.#file.rollBack()
+      await unlessLocked(lockDeadline(), () => this.#file.prepare('commit').run())
+      this.counts.commits++
+      this.counts.writes += writes
     } catch (error) {
       this.#file.rollBack()
       throw error

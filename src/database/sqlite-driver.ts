@@ -5,7 +5,6 @@
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
 import { GroupCommit } from './group-commit.ts'
 import type { SqliteFile } from './sqlite-file.ts'
-import { lockDeadline, unlessLocked } from './sqlite-locks.ts'
 import { SqliteTransaction } from './sqlite-transaction.ts'
 
 export class SqliteDriver implements Driver {
@@ -33,22 +32,15 @@ export class SqliteDriver implements Driver {
   async releaseConnection (): Promise<void> {}
 
   async beginTransaction (connection: SqliteConnection): Promise<void> {
-    const transaction = new SqliteTransaction(this.file)
-    this.#groups.join(transaction)
-    await transaction.begun
-    connection.transaction = transaction
+    connection.transaction = new SqliteTransaction(this.file, this.#groups)
+    await connection.transaction.begin()
   }
 
-  async commitTransaction (connection: SqliteConnection): Promise<void> {
-    const { transaction } = connection
-    connection.transaction = undefined
+  async commitTransaction ({ transaction }: SqliteConnection): Promise<void> {
     await transaction?.commit()
   }
 
-  // Kysely asks for it, too, where the commit has failed: then there is nothing left to undo.
-  async rollbackTransaction (connection: SqliteConnection): Promise<void> {
-    const { transaction } = connection
-    connection.transaction = undefined
+  async rollbackTransaction ({ transaction }: SqliteConnection): Promise<void> {
     await transaction?.rollBack()
   }
 
@@ -66,40 +58,33 @@ export class SqliteDriver implements Driver {
     return this.#groups.whileNobodyWrites(() => this.file.replace(prepare))
   }
 
-  /** Runs a query that only reads. */
   read<Result> (query: () => Result): Promise<Result> {
-    const attempt = (): Result | Promise<Result> => this.#groups.uncommitted?.then(attempt) ?? query()
-    return unlessLocked(lockDeadline(), attempt)
+    return this.#groups.read(query)
   }
 
   /** Runs a query that writes, outside of any transaction of its own. */
-  write<Result> (query: () => Result): Promise<Result> {
-    return new Promise((resolve, reject) => {
-      let tell: () => void
-      this.#groups.join({
-        run: () => {
-          try {
-            const result = query()
-            tell = () => resolve(result)
-            return true
-          } catch (error) {
-            // It is one statement, of which SQLite has undone what it did (https://sqlite.org/lang_conflict.html), unless it
-            // gave up the whole transaction.
-            if (!this.file.inTransaction) throw error
-            tell = () => reject(error)
-            return false
-          }
-        },
-        committed: () => tell(),
-        failed: reject
-      })
+  async write<Result> (query: () => Result): Promise<Result> {
+    let outcome: () => Result = query
+    await this.#groups.join(() => {
+      try {
+        const result = query()
+        outcome = () => result
+        return true
+      } catch (error) {
+        // It is one statement, of which SQLite has undone what it did (https://sqlite.org/lang_conflict.html), unless it gave up
+        // the whole transaction.
+        if (!this.file.inTransaction) throw error
+        outcome = () => { throw error }
+        return false
+      }
     })
+    return outcome()
   }
 }
 
 export class SqliteConnection implements DatabaseConnection {
   readonly #driver: SqliteDriver
-  /** There while one is under way on this connection. */
+  /** The last one that was begun here; after it, the connection serves only for the next. */
   transaction: SqliteTransaction | undefined
 
   constructor (driver: SqliteDriver) {

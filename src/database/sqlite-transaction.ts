@@ -1,42 +1,36 @@
-import type { Member } from './group-commit.ts'
+import type { GroupCommit } from './group-commit.ts'
 import type { SqliteFile } from './sqlite-file.ts'
 
 /** One transaction of those that are committed together: each is a savepoint, to be undone alone. https://sqlite.org/lang_savepoint.html */
-export class SqliteTransaction implements Member {
+export class SqliteTransaction {
   readonly #file: SqliteFile
   readonly #begun = Promise.withResolvers<void>()
   readonly #over = Promise.withResolvers<boolean>()
-  readonly #ended = Promise.withResolvers<void>()
-  /** Settled when its turn has come, or never will. */
-  readonly begun = Promise.race([this.#begun.promise, this.#ended.promise])
-  /** Why SQLite has given up the whole group. */
-  #givenUp: { error: unknown } | undefined
+  readonly #committed: Promise<void>
+  /** Why there is nothing more to be asked of it. */
+  #end: unknown
 
-  constructor (file: SqliteFile) {
+  constructor (file: SqliteFile, groups: GroupCommit) {
     this.#file = file
+    this.#committed = groups.join(() => {
+      file.prepare('savepoint member').run()
+      this.#begun.resolve()
+      return this.#over.promise
+    })
   }
 
-  run (): Promise<boolean> {
-    this.#file.prepare('savepoint member').run()
-    this.#begun.resolve()
-    return this.#over.promise
-  }
-
-  committed (): void {
-    this.#ended.resolve()
-  }
-
-  failed (error: unknown): void {
-    this.#ended.reject(error)
+  /** Settled when its turn has come, or never will. */
+  begin (): Promise<void> {
+    return Promise.race([this.#begun.promise, this.#committed])
   }
 
   query<Result> (query: () => Result): Result {
-    // Whatever came now would be committed at once, by itself.
-    if (this.#givenUp !== undefined) throw this.#givenUp.error
+    // Whatever came now would be committed by itself, or with others.
+    if (this.#end !== undefined) throw this.#end
     try {
       return query()
     } catch (error) {
-      if (!this.#file.inTransaction) this.#givenUp = { error }
+      if (!this.#file.inTransaction) this.#end = error
       throw error
     }
   }
@@ -47,8 +41,10 @@ export class SqliteTransaction implements Member {
   }
 
   /** Settled when the rest of its group is on disk: why it is undone may be what it saw of that. */
-  rollBack (): Promise<void> {
-    return this.#finish(false, 'rollback to member', 'release member')
+  async rollBack (): Promise<void> {
+    // Kysely asks for it, too, where the commit has failed.
+    if (this.#end instanceof TransactionOver) return
+    await this.#finish(false, 'rollback to member', 'release member')
   }
 
   #finish (changed: boolean, ...statements: string[]): Promise<void> {
@@ -58,6 +54,11 @@ export class SqliteTransaction implements Member {
     } catch (error) {
       this.#over.reject(error)
     }
-    return this.#ended.promise
+    this.#end = new TransactionOver()
+    return this.#committed
   }
+}
+
+class TransactionOver extends Error {
+  override message = 'the transaction is over'
 }

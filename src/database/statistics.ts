@@ -3,7 +3,7 @@ import type { Database } from './tables.ts'
 /** How it stands with a database; what it does not have is undefined. */
 export interface DatabaseStatistics {
   pool?: PoolStatistics
-  /** Commits of writes that arrived together, and those writes. */
+  /** Commits of what arrived together, and how many writes and transactions that was. */
   grouped?: { commits: number, writes: number }
 }
 

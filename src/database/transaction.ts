@@ -8,7 +8,8 @@ const firstPause = 5
 
 /**
  * Does the work in one transaction: in the one at hand, or else in a new one, again where the database could not put it in
- * order with others. The work must therefore touch nothing but the database it is handed.
+ * order with others. The work must therefore touch nothing but the database it is handed, and wait for nothing else: transactions
+ * share commits, and one that waits for another may wait for itself.
  */
 export async function inTransaction<Result> (db: Database, work: (transaction: Database) => Promise<Result>): Promise<Result> {
   if (db.isTransaction) return work(db)

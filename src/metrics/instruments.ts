@@ -130,8 +130,8 @@ function collectDatabase (register: Registry, { database }: Sources): void {
     measure(register, 'database_pool_size', 'Connections that may be open', () => database().pool?.size ?? 0)
   }
   if (grouped !== undefined) {
-    count(register, 'database_group_commits_total', 'Commits of writes that arrived together', () => database().grouped?.commits ?? 0)
-    count(register, 'database_group_commit_writes_total', 'Writes in those commits', () => database().grouped?.writes ?? 0)
+    count(register, 'database_group_commits_total', 'Commits of writes and transactions that arrived together', () => database().grouped?.commits ?? 0)
+    count(register, 'database_group_commit_writes_total', 'Writes and transactions in those commits', () => database().grouped?.writes ?? 0)
   }
 }
 

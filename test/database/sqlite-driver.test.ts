@@ -89,6 +89,30 @@ t.test('a transaction of several that fails is undone alone', async t => {
   t.equal(commits(), 1)
 })
 
+t.test('a query that comes when its transaction is ending is refused, and not committed by itself', async t => {
+  const { db } = await open(t)
+  await insert(db, 'x')
+  await t.rejects(db.transaction().execute(transaction => Promise.all(['a', 'x', 'b', 'c', 'd'].map(label => insert(transaction, label)))), {
+    code: 'SQLITE_CONSTRAINT_UNIQUE'
+  })
+  t.strictSame(await labels(db), ['x'])
+
+  let ended = db
+  await Promise.all([
+    db.transaction().execute(async transaction => { ended = transaction }),
+    db.transaction().execute(async () => t.rejects(insert(ended, 'late'), { message: /the transaction is over/ }))
+  ])
+  t.strictSame(await labels(db), ['x'])
+
+  await sql`create table lids (id integer primary key, box integer references boxes (id) deferrable initially deferred)`.execute(db)
+  const transaction = await db.startTransaction().execute()
+  await sql`insert into lids (box) values (99)`.execute(transaction)
+  await t.rejects(transaction.commit().execute(), { code: 'SQLITE_CONSTRAINT_FOREIGNKEY' })
+  await t.rejects(insert(transaction, 'after'), { message: /the transaction is over/ })
+  await transaction.rollback().execute()
+  t.strictSame(await labels(db), ['x'])
+})
+
 t.test('a transaction that only failed, or changed its mind, commits nothing', async t => {
   const { db, path } = await open(t)
   const commits = countCommits(t, path)
@@ -313,6 +337,20 @@ t.test('while another process has the lock, everybody reads, and all who write a
   other.exec('rollback')
   await db.transaction().execute(transaction => insert(transaction, 'a'))
   t.strictSame(await labels(db), ['a'])
+})
+
+t.test('who comes late to a lock that is held too long does not go with those who were first', async t => {
+  const { db, path } = await open(t)
+  const other = new BetterSqlite3(path)
+  t.teardown(() => other.close())
+  other.exec('begin immediate')
+  const first = insert(db, 'first').catch((error: unknown) => error)
+  await wait(4_000)
+  const later = [insert(db, 'later'), transact(db, 'later')]
+  t.match(await first, { code: 'SQLITE_BUSY' })
+  other.exec('rollback')
+  await Promise.all(later)
+  t.strictSame(await labels(db), ['later', 'later, first', 'later, second'])
 })
 
 t.test('a read waits for a lock of another process, where there is no write-ahead log to read beside it', async t => {
