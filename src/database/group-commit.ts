@@ -81,6 +81,7 @@ export class GroupCommit {
       const [first] = this.#waiting
       if (first === undefined) return false
       try {
+        // With the write lock from the beginning, others wait instead of fail.
         await unlessLocked(first.lockDeadline, () => this.#file.prepare('begin immediate').run())
         return true
       } catch (error) {

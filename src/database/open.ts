@@ -35,7 +35,7 @@ export function openDatabase (url: string, { mustExist = false, onQuery }: OpenO
   const db = new Kysely<Tables>({ dialect: sqliteDialect(driver), ...observed })
   changeMarks.set(db, () => driver.file.changeMark())
   fileReplacers.set(db, prepare => driver.replaceFile(prepare))
-  provideStatistics(db, () => ({ grouped: driver.grouped }))
+  provideStatistics(db, () => ({ grouped: driver.groups.counts }))
   return db
 }
 

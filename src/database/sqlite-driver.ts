@@ -9,16 +9,11 @@ import { SqliteTransaction } from './sqlite-transaction.ts'
 
 export class SqliteDriver implements Driver {
   readonly file: SqliteFile
-  readonly #groups: GroupCommit
+  readonly groups: GroupCommit
 
   constructor (file: SqliteFile) {
     this.file = file
-    this.#groups = new GroupCommit(file)
-  }
-
-  /** Commits, and how many writes and transactions they held. */
-  get grouped (): GroupCommit['counts'] {
-    return this.#groups.counts
+    this.groups = new GroupCommit(file)
   }
 
   async init (): Promise<void> {
@@ -32,7 +27,7 @@ export class SqliteDriver implements Driver {
   async releaseConnection (): Promise<void> {}
 
   async beginTransaction (connection: SqliteConnection): Promise<void> {
-    connection.transaction = new SqliteTransaction(this.file, this.#groups)
+    connection.transaction = new SqliteTransaction(this.file, this.groups)
     await connection.transaction.begin()
   }
 
@@ -55,17 +50,13 @@ export class SqliteDriver implements Driver {
    * @throws {SqliteError} where there is none yet, or it cannot be used
    */
   async replaceFile (prepare: () => Promise<unknown>): Promise<boolean> {
-    return this.#groups.whileNobodyWrites(() => this.file.replace(prepare))
-  }
-
-  read<Result> (query: () => Result): Promise<Result> {
-    return this.#groups.read(query)
+    return this.groups.whileNobodyWrites(() => this.file.replace(prepare))
   }
 
   /** Runs a query that writes, outside of any transaction of its own. */
   async write<Result> (query: () => Result): Promise<Result> {
     let outcome: () => Result = query
-    await this.#groups.join(() => {
+    await this.groups.join(() => {
       try {
         const result = query()
         outcome = () => result
@@ -95,7 +86,7 @@ export class SqliteConnection implements DatabaseConnection {
     const { file } = this.#driver
     const query = () => file.execute<Row>(sql, parameters)
     if (this.transaction !== undefined) return this.transaction.query(query)
-    return file.prepare(sql).readonly ? this.#driver.read(query) : this.#driver.write(query)
+    return file.prepare(sql).readonly ? this.#driver.groups.read(query) : this.#driver.write(query)
   }
 
   async * streamQuery<Row> (query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {

@@ -7,8 +7,9 @@ export class SqliteTransaction {
   readonly #begun = Promise.withResolvers<void>()
   readonly #over = Promise.withResolvers<boolean>()
   readonly #committed: Promise<void>
-  /** Why there is nothing more to be asked of it. */
-  #end: unknown
+  #isOver = false
+  /** Why SQLite has given up the whole group. */
+  #givenUp: unknown
 
   constructor (file: SqliteFile, groups: GroupCommit) {
     this.#file = file
@@ -26,11 +27,12 @@ export class SqliteTransaction {
 
   query<Result> (query: () => Result): Result {
     // Whatever came now would be committed by itself, or with others.
-    if (this.#end !== undefined) throw this.#end
+    if (this.#isOver) throw new Error('the transaction is over')
+    if (this.#givenUp !== undefined) throw this.#givenUp
     try {
       return query()
     } catch (error) {
-      if (!this.#file.inTransaction) this.#end = error
+      if (!this.#file.inTransaction) this.#givenUp = error
       throw error
     }
   }
@@ -43,7 +45,7 @@ export class SqliteTransaction {
   /** Settled when the rest of its group is on disk: why it is undone may be what it saw of that. */
   async rollBack (): Promise<void> {
     // Kysely asks for it, too, where the commit has failed.
-    if (this.#end instanceof TransactionOver) return
+    if (this.#isOver) return
     await this.#finish(false, 'rollback to member', 'release member')
   }
 
@@ -54,11 +56,7 @@ export class SqliteTransaction {
     } catch (error) {
       this.#over.reject(error)
     }
-    this.#end = new TransactionOver()
+    this.#isOver = true
     return this.#committed
   }
-}
-
-class TransactionOver extends Error {
-  override message = 'the transaction is over'
 }
