@@ -21,9 +21,9 @@ export async function timeTokenCheck (pool: UserPool): Promise<{ verify: number,
   await app.register(cognitoAuth, { userPoolIds: [pool.id], clientIds: [pool.clientId], endpoint: pool.endpoint, tokenCacheSize: 1 })
   const times = { verify: Array.from<number>([]), guard: Array.from<number>([]) }
   app.get('/', async (request, reply) => {
-    // More than are remembered: in rotation, each is new.
-    const tokens = Array.from({ length: 100 }, () => pool.idToken())
-    const guardOnce = (n: number) => app.authenticate(fresh(request, tokens[n % tokens.length] ?? ''), reply)
+    // More than are remembered: in rotation, each is new. In one piece in memory, as Node makes a header.
+    const headers = Array.from({ length: 100 }, () => Buffer.from(`Bearer ${pool.idToken()}`).toString('latin1'))
+    const guardOnce = (n: number) => app.authenticate(fresh(request, headers[n % headers.length] ?? ''), reply)
     for (let round = 0; round <= rounds; round++) {
       times.verify.push(await time(verifyOnce))
       times.guard.push(await time(guardOnce))
@@ -34,9 +34,9 @@ export async function timeTokenCheck (pool: UserPool): Promise<{ verify: number,
   return { verify: median(times.verify.slice(1)), guard: median(times.guard.slice(1)) }
 }
 
-/** The request as it was before anything had looked at it, with another token. */
-function fresh (request: FastifyRequest, token: string): FastifyRequest {
-  return Object.create(request, { raw: { value: { rawHeaders: ['Authorization', `Bearer ${token}`] } } })
+/** The request as it was before anything had looked at it, with another `Authorization`. */
+function fresh (request: FastifyRequest, authorization: string): FastifyRequest {
+  return Object.create(request, { raw: { value: { rawHeaders: ['Authorization', authorization] } } })
 }
 
 /** Each in a turn of the event loop, as requests come. */
