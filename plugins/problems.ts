@@ -28,7 +28,7 @@ const problems: FastifyPluginAsync = async fastify => {
   })
   fastify.setNotFoundHandler(refuse)
 
-  function refuse (request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  function refuse (request: FastifyRequest, reply: FastifyReply): void {
     const reason = whyUnroutable(request)
     if (reason !== undefined) return sendProblem(reply, reason)
     const [path = ''] = request.url.split('?', 1)

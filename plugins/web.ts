@@ -19,7 +19,8 @@ const web: FastifyPluginAsync<WebOptions> = async (fastify, options) => {
   const region = userPoolId.slice(0, userPoolId.indexOf('_'))
 
   fastify.get('/config.json', { schema: { hide: true } }, async (_request, reply) => {
-    return reply.header('cache-control', 'no-cache').send({ region, userPoolId, clientId, endpoint, adminGroup })
+    reply.header('cache-control', 'no-cache')
+    return { region, userPoolId, clientId, endpoint, adminGroup }
   })
 
   if (!existsSync(`${webFolder}/index.html`)) {

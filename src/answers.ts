@@ -2,15 +2,16 @@
 // has changed. They fit routes whose answer depends on the address and the database alone, not on who asks.
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
+import { isNotModified } from './conditional.ts'
 import { GatheredReads } from './database/gathered-reads.ts'
 import { changeMark } from './database/open.ts'
 import { ReadCache } from './database/read-cache.ts'
 import type { Database } from './database/tables.ts'
 
 export interface Answer {
-  /** As bytes: they are neither counted nor encoded again. */
+  /** JSON, as bytes: they are neither counted nor encoded again. */
   body: Buffer
-  headers: Record<string, string>
+  headers: { etag: string, link?: string }
 }
 
 const mostKept = 500
@@ -32,24 +33,34 @@ export class Answers<Question> {
   }
 
   /**
-   * Sends the answer; where it is kept, without a promise, which would cost as much again.
+   * Answers; where the answer is kept, without a promise, which would cost as much again.
    * @param question what the address asks for, and nothing else of the request
+   * @returns what the handler is to return: the body, where it can be, since Fastify waits for a reply, and that costs more
    */
-  send ({ url, changeMark: mark }: FastifyRequest, reply: FastifyReply, question: Question): void | Promise<FastifyReply> {
+  send (request: FastifyRequest, reply: FastifyReply, question: Question): void | Promise<Buffer | FastifyReply> {
+    const { url, changeMark: mark } = request
     const kept = this.#kept.get(url, mark)
-    if (kept === undefined) return this.#made.ask(url, { question, url }).then(answer => sendAnswer(reply, answer))
-    sendAnswer(reply, kept)
+    if (kept === undefined) return this.#made.ask(url, { question, url }).then(answer => prepare(request, reply, answer) ?? reply.send())
+    reply.send(prepare(request, reply, kept))
   }
 }
 
-function sendAnswer (reply: FastifyReply, { body, headers }: Answer): FastifyReply {
-  return reply.headers(headers).send(body)
+/** @returns the body; undefined for 304, of which the client has it */
+function prepare (request: FastifyRequest, reply: FastifyReply, { body, headers }: Answer): Buffer | undefined {
+  reply.headers(headers)
+  // Here, and not in the hook, for which HEAD is left: to take Content-Type away again would cost more than all else of a 304.
+  if (request.method === 'GET' && isNotModified(request, headers.etag)) {
+    reply.code(304)
+    return undefined
+  }
+  reply.type('application/json; charset=utf-8')
+  return body
 }
 
 /** An answer in JSON. */
-export function jsonAnswer (text: string, headers: Record<string, string>): Answer {
+export function jsonAnswer (text: string, headers: Answer['headers']): Answer {
   // Bytes of their own: a slice of Node's pool would keep the whole of that.
   const body = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
   body.write(text)
-  return { body, headers: { 'content-type': 'application/json; charset=utf-8', ...headers } }
+  return { body, headers }
 }

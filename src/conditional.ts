@@ -22,13 +22,14 @@ export function isStale (ifMatch: string | undefined, tag: string): boolean {
  * Everything may be kept by the client alone, and asked for again each time.
  */
 export function sendConditionally (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: null, payload?: unknown) => void): void {
-  if ((request.method !== 'GET' && request.method !== 'HEAD') || reply.statusCode !== 200) {
+  const isRead = request.method === 'GET' || request.method === 'HEAD'
+  if (!isRead || (reply.statusCode !== 200 && reply.statusCode !== 304)) {
     done(null)
     return
   }
   const tag = String(reply.getHeader('etag') ?? entityTag(String(payload), String(reply.getHeader('link'))))
   reply.header('etag', tag).header('cache-control', 'private, no-cache').header('vary', varyBy(reply, 'Authorization'))
-  if (!isNotModified(request.headers['if-none-match'], tag)) {
+  if (reply.statusCode === 304 || !isNotModified(request, tag)) {
     done(null)
     return
   }
@@ -37,8 +38,8 @@ export function sendConditionally (request: FastifyRequest, reply: FastifyReply,
   done(null, request.method === 'HEAD' ? Readable.from([]) : null)
 }
 
-// RFC 9110 13.1.2: this comparison is weak.
-function isNotModified (ifNoneMatch: string | undefined, tag: string): boolean {
+/** Whether the client of a request has the representation with this tag already (RFC 9110 13.1.2: the comparison is weak). */
+export function isNotModified ({ headers: { 'if-none-match': ifNoneMatch } }: FastifyRequest, tag: string): boolean {
   return ifNoneMatch !== undefined && names(ifNoneMatch.replaceAll('W/"', '"'), tag)
 }
 

@@ -4,12 +4,12 @@ import { temporaryProblem, Problem, type ProblemCode } from './problems.ts'
 import { problemBody } from './responses.ts'
 
 /** Answers with the problem that an error is to the client. */
-export function sendProblem (reply: FastifyReply, error: unknown): FastifyReply {
+export function sendProblem (reply: FastifyReply, error: unknown): void {
   const problem = asProblem(error)
   reply.request.problem = problem
   if (problem.code === 'internal_error' || problem.code === 'storage_unavailable') reply.log.error({ err: problem.cause }, problem.message)
   if (staysOpen(reply)) reply.removeHeader('connection')
-  return reply
+  reply
     .code(problem.statusCode)
     .headers(problem.headers)
     .type('application/problem+json; charset=utf-8')

@@ -64,7 +64,8 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     const article = key === undefined
       ? await insert(fastify.db)
       : await once(fastify.db, { userId: account.id, route: 'POST /articles', key }, body, insert)
-    return reply.code(201).header('location', `/articles/${article.id}`).header('etag', articleTag(article)).send(article)
+    reply.code(201).header('location', `/articles/${article.id}`).header('etag', articleTag(article))
+    return article
   })
 
   fastify.get('/:id', {
@@ -95,7 +96,8 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   }, async (request, reply) => {
     const name = request.body.name.trim()
     const article = await changeArticle(fastify.db, asked(request, request.params.id), found => updateArticle(fastify.db, found, name))
-    return reply.header('etag', articleTag(article)).send(article)
+    reply.header('etag', articleTag(article))
+    return article
   })
 
   fastify.delete('/:id', {
@@ -110,7 +112,8 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     }
   }, async (request, reply) => {
     await changeArticle(fastify.db, asked(request, request.params.id), found => deleteArticle(fastify.db, found))
-    return reply.code(204).send(null)
+    reply.code(204)
+    return null
   })
 
   function asked ({ account, user, headers }: FastifyRequest, id: number): Change {

@@ -17,7 +17,8 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
     }
   }, async ({ account, user }, reply) => {
     const { id, username, email } = account
-    return reply.header('cache-control', 'private, no-store').send({ id, username, email, sub: user.subject, groups: [...user.groups] })
+    reply.header('cache-control', 'private, no-store')
+    return { id, username, email, sub: user.subject, groups: [...user.groups] }
   })
 
   fastify.post('/sign-out', {
@@ -30,7 +31,8 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
     }
   }, async ({ account, user }, reply) => {
     await signOut(fastify.db, account.username, account, user, fastify.endSessions)
-    return reply.code(204).send(null)
+    reply.code(204)
+    return null
   })
 }
 

@@ -39,7 +39,8 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
     }
   }, async ({ body, user }, reply) => {
     const added = await addUser(fastify.db, user.username, { ...body, issuer: null, sub: null })
-    return reply.code(201).header('location', `/admin/users/${added.id}`).send(added)
+    reply.code(201).header('location', `/admin/users/${added.id}`)
+    return added
   })
 
   fastify.get('/:id', {
@@ -75,7 +76,8 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
     }
   }, async ({ params, user }, reply) => {
     await removeUser(fastify.db, user.username, params.id)
-    return reply.code(204).send(null)
+    reply.code(204)
+    return null
   })
 
   fastify.post('/:id/sign-out', {
@@ -89,7 +91,8 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
     }
   }, async ({ params, user }, reply) => {
     await signOut(fastify.db, user.username, await findUserOrRefuse(params.id), null, fastify.endSessions)
-    return reply.code(204).send(null)
+    reply.code(204)
+    return null
   })
 
   async function findUserOrRefuse (id: number): Promise<User> {

@@ -63,7 +63,8 @@ const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = asy
     const emailVerified = String(verified) === 'true'
     const user = await bindIdentity(fastify.db, { issuer, subject, username, email: emailVerified ? email : null, emailVerified }, { actor: 'post-confirmation', provision: true })
     if (typeof user === 'string') throw new Problem('conflict', 'The username or the e-mail address belongs to another user here.')
-    return reply.code(201).header('location', `/admin/users/${user.id}`).send(user)
+    reply.code(201).header('location', `/admin/users/${user.id}`)
+    return user
   })
 }
 
