@@ -82,7 +82,7 @@ t.test('the image holds all that the service loads, and its packages are those o
   const [, command = '[]'] = /^CMD (\[.*src\/server\.ts.*\])$/m.exec(service.lines.join('\n')) ?? []
   t.equal(`exec ${JSON.parse(command).join(' ')}`, scripts.start.replace(/^NODE_COMPILE_CACHE=\S+ /, ''))
   const user = /^USER (\d+):(\d+)$/m.exec(service.lines.join('\n')) ?? []
-  const compiling = `setpriv --reuid=${user[1]} --regid=${user[2]} --clear-groups ${JSON.parse(command).slice(0, -1).join(' ')} `
+  const compiling = `setpriv --reuid=${user[1]} --regid=${user[2]} --clear-groups ${JSON.parse(command).slice(0, -1).join(' ')} src/compile.ts `
   t.ok(service.lines.some(line => line.startsWith('RUN ') && line.replaceAll(/\s+/g, ' ').includes(compiling)), 'what is compiled beforehand is compiled with the same flags, by the same user')
   t.ok(service.lines.some(line => line.includes('web/dist')), 'the pages too')
   t.equal(stages.at(-1)?.name, 'service', 'it is what docker build makes')
