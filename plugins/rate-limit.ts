@@ -117,10 +117,9 @@ async function countersIn (fastify: FastifyInstance, redis: Redis | undefined, l
 }
 
 function asCounter (check: ReturnType<FastifyInstance['createRateLimit']>): Counter {
-  return async (request, options) => {
-    const count = await check(request, options)
-    return count.isAllowed ? { remaining: Infinity, exceeded: false, reset: 0 } : { remaining: count.remaining, exceeded: count.isExceeded, reset: count.ttlInSeconds }
-  }
+  return (request, options) => check(request, options).then(count => count.isAllowed
+    ? { remaining: Infinity, exceeded: false, reset: 0 }
+    : { remaining: count.remaining, exceeded: count.isExceeded, reset: count.ttlInSeconds })
 }
 
 /** For how long Redis is not asked again when it did not answer, in milliseconds: a Redis that hangs is not to be waited for by each request. */

@@ -27,8 +27,10 @@ export function sendConditionally (request: FastifyRequest, reply: FastifyReply,
     done(null)
     return
   }
-  const tag = String(reply.getHeader('etag') ?? entityTag(String(payload), String(reply.getHeader('link'))))
-  reply.header('etag', tag).header('cache-control', 'private, no-cache').header('vary', varyBy(reply, 'Authorization'))
+  const given = reply.getHeader('etag')
+  const tag = String(given ?? entityTag(String(payload), String(reply.getHeader('link'))))
+  if (given === undefined) reply.header('etag', tag)
+  reply.header('cache-control', 'private, no-cache').header('vary', varyBy(reply, 'Authorization'))
   if (reply.statusCode === 304 || !isNotModified(request, tag)) {
     done(null)
     return
