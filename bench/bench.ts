@@ -139,15 +139,15 @@ function tokens (name: string, count: number, { bad = false, users = 1 } = {}): 
 
 /**
  * @param options.goOn whether a round goes on in the file of tokens where the one before has ended, so that each is new
- * @param options.warmUp how many requests, at least, before anything counts: until all is compiled and settled, and every user has been there
+ * @param options.warmUp how many requests, at least, before anything counts, besides three seconds: until all is compiled, and every user has been there
  */
-async function measure (title: string, names: string[], what: Omit<Load, 'port' | 'seconds'>, { goOn = false, warmUp = 1 } = {}): Promise<void> {
+async function measure (title: string, names: string[], what: Omit<Load, 'port' | 'seconds'>, { goOn = false, warmUp = 0 } = {}): Promise<void> {
   if (!title.includes(options.only)) return
   const samples = new Map(names.map(name => [name, Array.from<Report & { cpu: number }>([])]))
   const sent = new Map<string, number>()
   for (const name of names) {
     let warm = 0
-    while (warm < warmUp) warm += (await load({ ...what, port: named(name).port, seconds: 1, from: warm })).requests
+    for (let second = 0; second < 3 || warm < warmUp; second++) warm += (await load({ ...what, port: named(name).port, seconds: 1, from: warm })).requests
     sent.set(name, warm)
   }
   for (let round = 0; round < rounds; round++) {

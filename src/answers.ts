@@ -40,6 +40,7 @@ export class Answers<Question> {
   send (request: FastifyRequest, reply: FastifyReply, question: Question): void | Promise<Buffer | FastifyReply> {
     const { url, changeMark: mark } = request
     const kept = this.#kept.get(url, mark)
+    // To return undefined would be to answer later.
     if (kept === undefined) return this.#made.ask(url, { question, url }).then(answer => prepare(request, reply, answer) ?? reply.send())
     reply.send(prepare(request, reply, kept))
   }

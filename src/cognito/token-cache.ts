@@ -13,7 +13,10 @@ interface Remembered {
   isAskedFor: boolean
 }
 
-/** In characters: so long that no two signatures share it by chance, and so short that V8 copies it. A longer part is a view of the whole, which is compared slowly. */
+/**
+ * In characters: so long that no two signatures share it by chance, and so short that V8 copies it. Of thirteen characters or more it makes
+ * a view of the whole, and compares that slowly.
+ */
 const endLength = 12
 
 /** Remembers at most `size` verified tokens, none past its `exp` or past the trust in its key. */
@@ -43,8 +46,7 @@ export class TokenCache {
   set (token: string, user: VerifiedUser, key: SigningKey): void {
     const end = token.slice(-endLength)
     const known = this.#byEnd.get(end)
-    // The string that is kept already, where it is the same: the end is a part of that.
-    if (known !== undefined) Object.assign(known, { user, key }, known.token !== token && { token })
+    if (known !== undefined) Object.assign(known, { token, user, key })
     else if (this.#most > 0) this.#byEnd.set(end, this.#place({ token, user, key, isAskedFor: false }))
   }
 
