@@ -5,6 +5,7 @@
 
 import { once } from 'node:events'
 import { createServer } from 'node:http'
+import { urlOf } from './metrics/listener.ts'
 
 /** In milliseconds. Nothing is lost but the time of the first start, where this machine lets nobody connect to itself. */
 const patience = 30_000
@@ -13,8 +14,7 @@ setTimeout(() => process.exit(1), patience)
 // For signing keys, and what takes traces.
 const others = createServer((_request, response) => response.end('{"keys":[]}')).listen(0, '127.0.0.1')
 await once(others, 'listening')
-const address = others.address()
-const url = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`
+const url = urlOf(others)
 
 // In place of all that is set around it.
 process.env = {

@@ -2,8 +2,8 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import t from 'tap'
 import packageJson from '../package.json' with { type: 'json' }
-import { run, startService } from './service-process.ts'
-import { UserPool } from './user-pool.ts'
+import { bearer, environment, startPool } from './helper.ts'
+import { run, startFlags, startService } from './service-process.ts'
 
 const { start, prepare } = packageJson.scripts
 
@@ -13,31 +13,26 @@ t.test('npm ci compiles with the flags of the start', async t => {
 })
 
 t.test('a first start of the service finds all that it loads compiled, whatever its configuration', async t => {
-  const pool = await UserPool.start()
-  t.teardown(() => pool.close())
+  const pool = await startPool(t)
   const cache = t.testdir()
-  const nodeArgs = start.split(' ').filter(word => word.startsWith('--'))
   // What is set around it, such as a database that is not there, does not matter.
-  const compiling = run(t, 'src/compile.ts', { NODE_COMPILE_CACHE: cache, DATABASE_URL: 'postgres://127.0.0.1:9/none' }, { nodeArgs })
+  const compiling = run(t, 'src/compile.ts', { NODE_COMPILE_CACHE: cache, DATABASE_URL: 'postgres://127.0.0.1:9/none' }, { nodeArgs: startFlags })
   t.equal(await compiling.exited, 0, compiling.output.stderr)
   const compiled = filesIn(cache)
   t.ok(compiled.length > 1000)
 
   const configurations: Record<string, string>[] = [{}, { METRICS_PORT: '0' }, { OTEL_EXPORTER_OTLP_ENDPOINT: pool.endpoint }]
   for (const configuration of configurations) {
-    const service = await startService(t, {
+    const service = await startService(t, environment(pool, {
       NODE_ENV: 'production',
       NODE_COMPILE_CACHE: cache,
       DATABASE_URL: `sqlite:${join(cache, 'articles.db')}`,
-      AWS_USER_POOLS_ID: pool.id,
-      AWS_APP_CLIENT_ID: pool.clientId,
-      AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: pool.endpoint,
       COGNITO_ALLOW_HTTP: 'true',
-      USER_PROVISIONING: 'auto',
+      RATE_LIMIT_MAX: '600',
       ...configuration
-    }, { nodeArgs, covered: false })
+    }), { nodeArgs: startFlags, covered: false })
     for (const path of ['/articles', '/openapi.json', '/docs/']) {
-      const answer = await fetch(service.url + path, { headers: { authorization: `Bearer ${pool.idToken()}` } })
+      const answer = await fetch(service.url + path, { headers: bearer(pool.idToken()) })
       t.equal(answer.status, 200, path)
       await answer.arrayBuffer()
     }

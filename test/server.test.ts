@@ -4,17 +4,15 @@ import { existsSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import packageJson from '../package.json' with { type: 'json' }
 import { bearer, environment, startPool } from './helper.ts'
-import { run, startService, until, type RunningProcess } from './service-process.ts'
+import { run, startFlags, startService, until, type RunningProcess } from './service-process.ts'
 
 // Most of the time is spent waiting for grace to pass.
 t.jobs = 4
 
 t.test('this version of Node knows the flags of npm start, of which it documents few', async t => {
-  const flags = packageJson.scripts.start.split(' ').filter(word => word.startsWith('--'))
-  t.ok(flags.length > 0)
-  const { status, stderr } = spawnSync(process.execPath, [...flags, '--eval', ''], { encoding: 'utf8' })
+  t.ok(startFlags.length > 0)
+  const { status, stderr } = spawnSync(process.execPath, [...startFlags, '--eval', ''], { encoding: 'utf8' })
   t.equal(status, 0, stderr)
 })
 

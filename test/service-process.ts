@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
+import packageJson from '../package.json' with { type: 'json' }
 import { EnvironmentSchema } from '../src/config.ts'
 
 export interface RunningProcess {
@@ -17,6 +18,9 @@ interface RunOptions {
   /** Whether what it reaches counts as reached by the tests. What does not starts in half the time. */
   covered?: boolean
 }
+
+/** What `npm start` gives to Node. */
+export const startFlags = packageJson.scripts.start.split(' ').filter(word => word.startsWith('--'))
 
 /** Of compiled code, which V8 cannot measure exactly: for processes that are not covered. */
 export const compileCache = fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url))
