@@ -25,7 +25,7 @@ export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSch
     // What an address names by an id that cannot be is as absent as any other.
     if (part === 'params') return { error: new Problem('not_found', 'There is nothing at this address.') }
     const errors = (validate.errors ?? []).slice(0, mostFaults).map(error => inputFault(part, error))
-    return { error: new Problem('validation_failed', `The ${part} is not as it has to be; errors says where.`, { errors }) }
+    return { error: new Problem('validation_failed', `There is a fault in the ${part}; errors says where.`, { errors }) }
   }
 }
 

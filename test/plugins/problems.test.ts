@@ -109,6 +109,7 @@ t.test('a header is checked too, and a pattern without a description still says 
   t.equal((await app.inject({ url: '/boxes', headers: { 'x-kind': 'a' } })).statusCode, 200)
   const response = await app.inject({ url: '/boxes', headers: { 'x-kind': '5' } })
   isProblem(t, response, 400, 'validation_failed')
+  t.equal(response.json().detail, 'There is a fault in the headers; errors says where.')
   t.strictSame(response.json().errors, [{ in: 'headers', path: '/x-kind', message: 'must be of another form' }])
 })
 
