@@ -9,6 +9,7 @@ import { sql } from 'kysely'
 import { app, serverOptions } from '../src/app.ts'
 import { readConfig } from '../src/config.ts'
 import { startPostgres } from '../test/embedded-postgres.ts'
+import { bearer, environment } from '../test/helper.ts'
 import { UserPool } from '../test/user-pool.ts'
 import { median } from './median.ts'
 import { readOptions } from './options.ts'
@@ -29,21 +30,26 @@ const folder = mkdtempSync(join(tmpdir(), 'bench-million-'))
 const pool = await UserPool.start()
 const postgres = options.database === 'postgres' ? await startPostgres() : undefined
 try {
-  const token = pool.idToken()
   const few = await startWith(1_000, postgres ? `${postgres.url}/postgres` : `sqlite:${folder}/thousand.db`)
   if (postgres) await sql`create database million`.execute(few.db)
   const many = await startWith(1_000_000, postgres ? `${postgres.url}/million` : `sqlite:${folder}/million.db`)
+  const headers = bearer(pool.idToken())
+  const pages = [
+    { name: 'first of a million', server: many, from: 0, step: 1 },
+    { name: 'deep in a million', server: many, from: 100_000, step: 999 },
+    { name: 'of a thousand', server: few, from: 0, step: 1 }
+  ]
   for (const [title, query] of [['list', ''], ['search for what every name has', '&q=article'], ['search for what no name has', '&q=nothing']] as const) {
-    const first = { name: 'first of a million', server: many, after: (page: number) => page, times: Array.from<number>([]) }
-    const pages = [{ ...first, name: 'of a thousand', server: few, times: [] }, first, { ...first, name: 'deep in a million', after: (page: number) => 100_000 + page * 999, times: [] }]
+    const samples = new Map(pages.map(({ name }) => [name, Array.from<number>([])]))
     for (let round = 0; round < rounds; round++) {
-      for (const { server, after, times } of pages) {
-        const url = (request: number) => `/articles?after=${after((round * requestsPerRound + request) % differentPages)}${query}`
-        times.push(await time(server, token, url))
+      for (const { name, server, from, step } of pages) {
+        const url = (request: number) => `/articles?after=${from + (round * requestsPerRound + request) % differentPages * step}${query}`
+        samples.get(name)?.push(await time(server, url, headers))
       }
     }
     console.log(title)
-    for (const { name, times } of pages) console.log(`  ${name.padEnd(18)} ${median(times).toFixed(0).padStart(6)} µs  ${(median(times) / median(first.times)).toFixed(2)}×`)
+    const reference = median(samples.get('first of a million') ?? [])
+    for (const [name, times] of samples) console.log(`  ${name.padEnd(18)} ${median(times).toFixed(0).padStart(6)} µs  ${(median(times) / reference).toFixed(2)}×`)
   }
   await few.close()
   await many.close()
@@ -54,22 +60,22 @@ try {
 }
 
 async function startWith (count: number, url: string): Promise<FastifyInstance> {
-  const config = readConfig({ AWS_USER_POOLS_ID: pool.id, AWS_APP_CLIENT_ID: pool.clientId, AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: pool.endpoint, USER_PROVISIONING: 'auto', DATABASE_URL: url, RATE_LIMIT_MAX: '0', LOG_LEVEL: 'silent' })
+  const config = readConfig(environment(pool, { DATABASE_URL: url, LOG_LEVEL: 'silent' }))
   const server = Fastify(serverOptions(config))
   await server.register(app, config)
-  await server.inject({ url: '/me', headers: { authorization: pool.idToken() } })
-  // No statement longer than the time that is given to one.
+  await server.inject({ url: '/me', headers: bearer(pool.idToken()) })
+  const now = '2026-11-23T10:00:00.000Z'
+  const rest = { author_id: 1, created_at: now, updated_at: now }
+  // So many at a time that no statement takes longer than is given to one.
   for (let written = 0; written < count; written += 1_000) {
-    const now = '2026-11-23T10:00:00.000Z'
-    const values = Array.from({ length: 1_000 }, (_, index) => ({ name: `Article number ${written + index}`, name_key: `article number ${written + index}`, author_id: 1, created_at: now, updated_at: now }))
-    await server.db.insertInto('articles').values(values).execute()
+    const articles = Array.from({ length: 1_000 }, (_, index) => ({ ...rest, name: `Article number ${written + index}`, name_key: `article number ${written + index}` }))
+    await server.db.insertInto('articles').values(articles).execute()
   }
   return server
 }
 
 /** Microseconds a request. */
-async function time (server: FastifyInstance, token: string, url: (request: number) => string): Promise<number> {
-  const headers = { authorization: `Bearer ${token}` }
+async function time (server: FastifyInstance, url: (request: number) => string, headers: { authorization: string }): Promise<number> {
   const begun = performance.now()
   for (let request = 0; request < requestsPerRound; request++) {
     const { statusCode } = await server.inject({ url: url(request), headers })
