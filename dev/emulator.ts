@@ -7,13 +7,14 @@ import { attributesToRecord } from 'cognito-local/lib/services/userPoolService.j
 import { Type } from '@sinclair/typebox'
 import type { PostConfirmationEvent } from '../deploy/aws/post-confirmation.ts'
 import { answer, type Handlers } from './emulator/http.ts'
+import { grantClientCredentials } from './emulator/client-credentials.ts'
 import { context, openServices, read, type Message } from './emulator/pool.ts'
-import { seed } from './emulator/seed.ts'
+import { machineClient, seed } from './emulator/seed.ts'
 import { checkAccessToken, signInOperations } from './emulator/sign-in.ts'
 import { signUpOperations } from './emulator/sign-up.ts'
 import { Tokens } from './emulator/tokens.ts'
 
-export { seedUsers } from './emulator/seed.ts'
+export { machineClient, seedUsers } from './emulator/seed.ts'
 
 export interface EmulatorOptions {
   /** Where users, sessions and the signing key are kept. */
@@ -79,11 +80,14 @@ export async function startEmulator (options: EmulatorOptions): Promise<Emulator
       [`/${userPoolId}/.well-known/openid-configuration`]: {
         issuer,
         jwks_uri: `${issuer}/.well-known/jwks.json`,
+        token_endpoint: `${endpoint}/oauth2/token`,
+        token_endpoint_auth_methods_supported: ['client_secret_basic', 'client_secret_post'],
         id_token_signing_alg_values_supported: ['RS256'],
         response_types_supported: ['code', 'token'],
         subject_types_supported: ['public']
       }
     },
+    token: (authorization, form) => grantClientCredentials(tokens, [machineClient], authorization, form),
     call: async (name, request) => {
       const operation = operations.get(name) ?? Router(services)(name)
       await checkAccessToken(services, tokens, request)

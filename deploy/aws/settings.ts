@@ -4,6 +4,8 @@ export interface Settings {
   serviceUrl: string
   stackName: string
   adminGroup: string
+  /** The first label of the pool's domain; empty for `articles-` and the account's number. */
+  domainPrefix: string
   mfaRequired: boolean
   /** Nobody is confirmed of whom the service could not be told. */
   confirmationRequired: boolean
@@ -25,8 +27,14 @@ const known = {
   stackName: { takes: 'a letter, then up to 127 letters, digits and hyphens', fits: (text: string) => /^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(text), usual: 'articles-users' },
   // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateGroup.html
   adminGroup: { takes: "a Cognito group's name, 1 to 128 characters without white space", fits: (text: string) => /^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$/u.test(text), usual: 'admin' },
+  // https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
+  domainPrefix: { takes: 'up to 63 lower-case letters, digits and inner hyphens, without aws, amazon or cognito', fits: isDomainPrefix, usual: '' },
   mfaRequired: { takes: 'true or false', fits: isBoolean, usual: 'false' },
   confirmationRequired: { takes: 'true or false', fits: isBoolean, usual: 'false' }
+}
+
+function isDomainPrefix (text: string): boolean {
+  return text === '' || (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) && !/aws|amazon|cognito/.test(text))
 }
 
 /** @throws {SettingsError} with every fault at once */
@@ -42,6 +50,7 @@ export function readSettings (context: (name: string) => unknown): Settings {
     serviceUrl: read('serviceUrl').replace(/\/+$/, ''),
     stackName: read('stackName'),
     adminGroup: read('adminGroup'),
+    domainPrefix: read('domainPrefix'),
     mfaRequired: read('mfaRequired') === 'true',
     confirmationRequired: read('confirmationRequired') === 'true'
   }

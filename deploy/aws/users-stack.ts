@@ -1,22 +1,23 @@
-import { CfnOutput, Duration, RemovalPolicy, Stack, Validations, type StackProps } from 'aws-cdk-lib'
-import { AccountRecovery, FeaturePlan, Mfa, UserPool, UserPoolClient, UserPoolGroup, UserPoolOperation, VerificationEmailStyle, ClientAttributes } from 'aws-cdk-lib/aws-cognito'
+import { Aws, CfnOutput, Duration, Fn, RemovalPolicy, Stack, Validations, type StackProps } from 'aws-cdk-lib'
+import { AccountRecovery, FeaturePlan, Mfa, OAuthScope, ResourceServerScope, UserPool, UserPoolClient, UserPoolGroup, UserPoolOperation, VerificationEmailStyle, ClientAttributes } from 'aws-cdk-lib/aws-cognito'
 import { Effect, ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
 import { PostConfirmationFunction } from './post-confirmation-function.ts'
 import type { Settings } from './settings.ts'
 import { WebhookSecret } from './webhook-secret.ts'
 
-/** The user pool, its app client and its administrators' group, the Lambda that tells the service of new users, and what the service is to be told. */
+/** The user pool with its app clients, scopes and administrators' group, the Post-Confirmation Lambda, and the values that the service needs. */
 export class UsersStack extends Stack {
   constructor (scope: Construct, id: string, settings: Settings, props: StackProps = {}) {
     super(scope, id, { description: 'Users of the service of articles', terminationProtection: true, ...props })
-    const { adminGroup, mfaRequired } = settings
+    const { adminGroup, domainPrefix, mfaRequired } = settings
 
     const userPool = addUserPool(this, mfaRequired)
     const client = addClient(this, userPool)
     const group = new UserPoolGroup(this, 'AdminGroup', { userPool, groupName: adminGroup, description: 'Administers the service of articles.' })
-    // With the pool: without its group nobody administers, and under another client id no token is accepted.
-    for (const kept of [client, group]) kept.applyRemovalPolicy(RemovalPolicy.RETAIN)
+    const machineClient = addMachineClient(this, userPool, domainPrefix)
+    // They stay with the pool: without the group nobody administers, and tokens of another client id are refused.
+    for (const kept of [client, machineClient, group]) kept.applyRemovalPolicy(RemovalPolicy.RETAIN)
 
     const { whole: secret } = new WebhookSecret(this, 'WebhookSecret')
     const { lambda } = new PostConfirmationFunction(this, 'PostConfirmation', { ...settings, secret })
@@ -28,7 +29,9 @@ export class UsersStack extends Stack {
       ['secretsmanager:GetSecretValue'], secret.secretArn)
 
     addOutput(this, 'AwsUserPoolsId', userPool.userPoolId, 'AWS_USER_POOLS_ID')
-    addOutput(this, 'AwsAppClientId', client.userPoolClientId, 'AWS_APP_CLIENT_ID')
+    addOutput(this, 'AwsAppClientId', Fn.join(',', [client.userPoolClientId, machineClient.userPoolClientId]), 'AWS_APP_CLIENT_ID')
+    addOutput(this, 'MachineClientId', machineClient.userPoolClientId, 'the client id that machines sign in with')
+    addOutput(this, 'TokenEndpoint', `https://${domainName(domainPrefix)}.auth.${this.region}.amazoncognito.com/oauth2/token`, 'where machines get their tokens')
     addOutput(this, 'AdminGroupName', adminGroup, 'ADMIN_GROUP')
     addOutput(this, 'PostConfirmationSecretArn', secret.secretArn, 'the secret whose value is POST_CONFIRMATION_SECRET')
     addOutput(this, 'Region', this.region, 'the region of all this')
@@ -88,6 +91,29 @@ function addClient (scope: Construct, userPool: UserPool): UserPoolClient {
     readAttributes: new ClientAttributes().withStandardAttributes({ email: true, emailVerified: true }),
     writeAttributes: new ClientAttributes().withStandardAttributes({ email: true })
   })
+}
+
+/** The client of machines: a secret, the grant `client_credentials` and the two scopes of the service (`RESOURCE_SERVER`). */
+function addMachineClient (scope: Construct, userPool: UserPool, domainPrefix: string): UserPoolClient {
+  const read = new ResourceServerScope({ scopeName: 'read', scopeDescription: 'Reads articles.' })
+  const write = new ResourceServerScope({ scopeName: 'write', scopeDescription: 'Writes articles.' })
+  const server = userPool.addResourceServer('ResourceServer', { identifier: 'articles', scopes: [read, write] })
+  // The token endpoint is part of the pool's domain.
+  const domain = userPool.addDomain('Domain', { cognitoDomain: { domainPrefix: domainName(domainPrefix) } })
+  for (const kept of [server, domain]) kept.applyRemovalPolicy(RemovalPolicy.RETAIN)
+  return new UserPoolClient(scope, 'MachineClient', {
+    userPool,
+    generateSecret: true,
+    oAuth: { flows: { clientCredentials: true }, scopes: [OAuthScope.resourceServer(server, read), OAuthScope.resourceServer(server, write)] },
+    accessTokenValidity: Duration.hours(1),
+    preventUserExistenceErrors: true,
+    enableTokenRevocation: true
+  })
+}
+
+/** A domain prefix is unique among all accounts of a region, so the default has the account's number in it. */
+function domainName (domainPrefix: string): string {
+  return domainPrefix === '' ? `articles-${Aws.ACCOUNT_ID}` : domainPrefix
 }
 
 function addPolicy (scope: Construct, id: string, description: string, actions: string[], resource: string): ManagedPolicy {

@@ -5,6 +5,8 @@ import { CognitoError, UnsupportedError } from 'cognito-local/lib/errors.js'
 export interface Handlers {
   /** Answers an operation of Cognito's API. */
   call (operation: string, request: unknown): Promise<unknown>
+  /** Answers the token endpoint of the pool's domain: a status and a JSON body. */
+  token (authorization: string | undefined, form: string): [status: number, body: object]
   /** The documents that are simply fetched, by path. */
   documents: Record<string, object>
 }
@@ -12,7 +14,7 @@ export interface Handlers {
 const maxBytes = 1024 * 1024
 
 /** Speaks Cognito's protocol, AWS JSON 1.1: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html */
-export async function answer (request: IncomingMessage, response: ServerResponse, { call, documents }: Handlers): Promise<void> {
+export async function answer (request: IncomingMessage, response: ServerResponse, { call, token, documents }: Handlers): Promise<void> {
   // Browsers ask from the origin of whatever front end is being developed.
   response.setHeader('access-control-allow-origin', '*')
   response.setHeader('access-control-expose-headers', 'x-amzn-requestid, x-amzn-errortype, date')
@@ -30,6 +32,10 @@ export async function answer (request: IncomingMessage, response: ServerResponse
   } else if (request.method === 'POST' && path === '/') {
     const [status, body] = await outcome(request, call)
     send(response, status, 'application/x-amz-json-1.1', body)
+  } else if (request.method === 'POST' && path === '/oauth2/token') {
+    const [status, body] = token(request.headers.authorization, await readBody(request).catch(() => ''))
+    response.setHeader('cache-control', 'no-store')
+    send(response, status, 'application/json', body)
   } else {
     send(response, 404, 'application/json', { message: 'Not found' })
   }

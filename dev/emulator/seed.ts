@@ -1,5 +1,6 @@
 import type { Services } from 'cognito-local/lib/services/index.js'
 import { attributesFromRecord, type UserPoolService } from 'cognito-local/lib/services/userPoolService.js'
+import type { MachineClient } from './client-credentials.ts'
 import { context } from './pool.ts'
 
 /** A user that is there from the first start on. */
@@ -28,6 +29,13 @@ export const seedUsers = {
     sub: 'ad814000-0000-4000-8000-000000000002'
   }
 } satisfies Record<string, SeedUser>
+
+/** The app client of a machine, which is there from the first start on. Its secret opens nothing but the emulator. */
+export const machineClient: MachineClient = {
+  clientId: 'articlesmachine',
+  clientSecret: 'articles-machine-secret',
+  scopes: ['articles/read', 'articles/write']
+}
 
 /** Makes what is missing of the pool, its client, groups and users; the users' passwords are what they were again. */
 export async function seed (services: Services, userPoolId: string, clientId: string): Promise<void> {

@@ -82,6 +82,15 @@ export class Tokens implements TokenGenerator {
     return { username: claims.username, clientId: claims.client_id, originJti: claims.origin_jti }
   }
 
+  /**
+   * The token of an app client that signed in with its own secret: `sub` equals `client_id`, and there is no user.
+   * https://docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints-oauth-grants.html
+   */
+  grantToClient (clientId: string, scopes: readonly string[]): { access_token: string, expires_in: number, token_type: 'Bearer' } {
+    const claims = { sub: clientId, token_use: 'access', scope: scopes.join(' '), auth_time: seconds(), iss: this.#issuer, exp: seconds() + lifetime, iat: seconds(), version: 2, jti: randomUUID(), client_id: clientId }
+    return { access_token: this.#sign(claims), expires_in: lifetime, token_type: 'Bearer' }
+  }
+
   #issue ({ originJti, authTime }: Session, user: User, groups: readonly string[], client: AppClient): AuthenticationResult {
     const { sub, ...attributes } = Object.fromEntries(user.Attributes.map(({ Name, Value }) => [
       Name, Name.endsWith('_verified') ? Value === 'true' : Value

@@ -55,11 +55,12 @@ test('the pool is protected from deletion', t => {
   template.hasResourceProperties(pool, { DeletionProtection: 'ACTIVE', UserPoolTier: 'ESSENTIALS' })
 })
 
-test('the pool, its client and its group stay when the stack is deleted or the resource replaced', t => {
+test('the pool and all that belongs to it stay when the stack is deleted or the resource replaced', t => {
   const { template } = synthesise(t)
-  for (const type of [pool, client, 'AWS::Cognito::UserPoolGroup']) {
-    template.resourceCountIs(type, 1)
-    template.hasResource(type, { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
+  const counts = { [pool]: 1, [client]: 2, 'AWS::Cognito::UserPoolGroup': 1, 'AWS::Cognito::UserPoolResourceServer': 1, 'AWS::Cognito::UserPoolDomain': 1 }
+  for (const [type, count] of Object.entries(counts)) {
+    template.resourceCountIs(type, count)
+    template.allResources(type, { DeletionPolicy: 'Retain', UpdateReplacePolicy: 'Retain' })
   }
 })
 
@@ -80,7 +81,30 @@ test('the app client has no secret, no hosted pages, and signs in by SRP alone',
     CallbackURLs: Match.absent(),
     SupportedIdentityProviders: ['COGNITO']
   })
-  template.resourceCountIs('AWS::Cognito::UserPoolDomain', 0)
+})
+
+test('the machine client has a secret, the grant client_credentials and the scopes of the service', t => {
+  const { template } = synthesise(t)
+  template.hasResourceProperties('AWS::Cognito::UserPoolResourceServer', {
+    Identifier: 'articles',
+    Scopes: [{ ScopeName: 'read' }, { ScopeName: 'write' }]
+  })
+  const server = { Ref: idOf(template, 'AWS::Cognito::UserPoolResourceServer') }
+  template.hasResourceProperties(client, {
+    GenerateSecret: true,
+    AllowedOAuthFlows: ['client_credentials'],
+    AllowedOAuthFlowsUserPoolClient: true,
+    AllowedOAuthScopes: ['read', 'write'].map(scope => ({ 'Fn::Join': ['', [server, `/${scope}`]] })),
+    ExplicitAuthFlows: Match.absent(),
+    CallbackURLs: Match.absent()
+  })
+})
+
+test('the domain of the token endpoint has the prefix that was asked for, or the number of the account', t => {
+  for (const [context, prefix] of [[{}, { 'Fn::Join': ['', ['articles-', { Ref: 'AWS::AccountId' }]] }], [{ domainPrefix: 'our-articles' }, 'our-articles']] as const) {
+    const { template } = synthesise(t, context)
+    template.hasResourceProperties('AWS::Cognito::UserPoolDomain', { Domain: prefix })
+  }
 })
 
 test('refresh tokens rotate and can be revoked', t => {
@@ -214,9 +238,12 @@ test('what starts the service may read the secret, and nothing else', t => {
 test('the outputs are what the service is to be told', t => {
   const { template } = synthesise(t)
   const outputs = Object.entries(template.toJSON().Outputs).map(([name, output]) => [name, Object(output).Value])
+  const [page, machine] = [false, true].map(GenerateSecret => ({ Ref: Object.keys(template.findResources(client, { Properties: { GenerateSecret } }))[0] }))
   assert.deepEqual(Object.fromEntries(outputs), {
     AwsUserPoolsId: { Ref: idOf(template, pool) },
-    AwsAppClientId: { Ref: idOf(template, client) },
+    AwsAppClientId: { 'Fn::Join': [',', [page, machine]] },
+    MachineClientId: machine,
+    TokenEndpoint: { 'Fn::Join': ['', ['https://articles-', { Ref: 'AWS::AccountId' }, '.auth.', { Ref: 'AWS::Region' }, '.amazoncognito.com/oauth2/token']] },
     AdminGroupName: 'admin',
     PostConfirmationSecretArn: { Ref: idOf(template, secret, 'POST_CONFIRMATION_SECRET') },
     Region: { Ref: 'AWS::Region' },
