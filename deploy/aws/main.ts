@@ -1,4 +1,4 @@
-// What the CDK runs.
+// The entry point that the CDK runs (cdk.json).
 
 import { SettingsError } from './settings.ts'
 import { usersApp } from './users-app.ts'

@@ -12,7 +12,7 @@ interface PostConfirmationFunctionProps extends Pick<Settings, 'serviceUrl' | 'c
   secret: ISecret
 }
 
-/** The Lambda, which may write its log and read its secret, and nothing else. */
+/** The Lambda. Its role may write its log and read its secret. */
 export class PostConfirmationFunction extends Construct {
   readonly lambda: NodejsFunction
 
@@ -31,7 +31,7 @@ export class PostConfirmationFunction extends Construct {
       runtime: Runtime.NODEJS_24_X,
       architecture: Architecture.ARM_64,
       memorySize: 512,
-      // Cognito waits no longer.
+      // Cognito waits five seconds.
       timeout: Duration.seconds(5),
       role,
       logGroup,
@@ -46,7 +46,7 @@ export class PostConfirmationFunction extends Construct {
         target: 'node24',
         minify: true,
         mainFields: ['module', 'main'],
-        // The SDK too: what was tested is what runs, whatever the runtime brings.
+        // The SDK is bundled, so that the tested version runs.
         bundleAwsSDK: true
       }
     })

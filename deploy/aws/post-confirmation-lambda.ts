@@ -1,30 +1,30 @@
-// The Lambda that AWS runs. Environment: POST_CONFIRMATION_SECRET_ARN, and what post-confirmation.ts reads but for the secret,
-// which stays in Secrets Manager.
+// The Post-Confirmation Lambda. Environment: POST_CONFIRMATION_SECRET_ARN, and the variables of post-confirmation.ts
+// without the secret, which stays in Secrets Manager.
 
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
-import { tellService, type PostConfirmationEvent } from './post-confirmation.ts'
+import { notifyService, type PostConfirmationEvent } from './post-confirmation.ts'
 
-// What is left of the service's four seconds must do for the delivery; in milliseconds.
-const longestRead = 2_000
-const longestAttempt = 900
-/** A new secret is noticed after this, in milliseconds. */
-const maxAge = 300_000
+// Reading the secret and delivering the event share the four seconds of post-confirmation.ts.
+const readTimeoutMs = 2_000
+const attemptTimeoutMs = 900
+/** A rotated secret takes effect after at most this time. */
+const secretTtlMs = 300_000
 
 const client = new SecretsManagerClient({
   maxAttempts: 2,
-  requestHandler: { requestTimeout: longestAttempt, throwOnRequestTimeout: true, connectionTimeout: longestAttempt }
+  requestHandler: { requestTimeout: attemptTimeoutMs, throwOnRequestTimeout: true, connectionTimeout: attemptTimeoutMs }
 })
-let held: { secret: string, until: number } | undefined
+let cached: { secret: string, expiresAt: number } | undefined
 
 export async function handler (event: PostConfirmationEvent): Promise<PostConfirmationEvent> {
-  return tellService(event, findSecret)
+  return notifyService(event, findSecret)
 }
 
-// Read at the first event and not while the module loads: there Cognito's five seconds run as well, but nobody counts them.
+// The first event reads the secret. Reading it while the module loads would use Cognito's five seconds without a time-out.
 async function findSecret (): Promise<string> {
-  if (held !== undefined && Date.now() < held.until) return held.secret
+  if (cached !== undefined && Date.now() < cached.expiresAt) return cached.secret
   const command = new GetSecretValueCommand({ SecretId: process.env.POST_CONFIRMATION_SECRET_ARN })
-  const { SecretString: secret = '' } = await client.send(command, { abortSignal: AbortSignal.timeout(longestRead) })
-  held = { secret, until: Date.now() + maxAge }
+  const { SecretString: secret = '' } = await client.send(command, { abortSignal: AbortSignal.timeout(readTimeoutMs) })
+  cached = { secret, expiresAt: Date.now() + secretTtlMs }
   return secret
 }

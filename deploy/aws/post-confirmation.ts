@@ -1,4 +1,4 @@
-// What stands behind Cognito's Post-Confirmation trigger: it tells the service who has signed up.
+// Sends the event of Cognito's Post-Confirmation trigger to the service, signed as a Standard Webhook.
 // Environment: POST_CONFIRMATION_URL, POST_CONFIRMATION_SECRET (whsec_…), and POST_CONFIRMATION_REQUIRED (true or false).
 
 import { setTimeout as wait } from 'node:timers/promises'
@@ -16,27 +16,26 @@ export interface PostConfirmationEvent {
   response: Record<string, never>
 }
 
-// Cognito waits five seconds for its triggers, and calls up to three times; this gives up before, in milliseconds.
-const longest = 4_000
-const longestAttempt = 1_500
-const pause = 200
+// Cognito waits five seconds for a trigger and calls it up to three times. The delivery gives up before that.
+const deliveryTimeoutMs = 4_000
+const attemptTimeoutMs = 1_500
+const retryDelayMs = 200
 
-/** What AWS calls is post-confirmation-lambda.ts, which finds the secret elsewhere; this is for where there is no AWS. */
+/** The handler where there is no AWS, such as `npm run dev`. AWS runs post-confirmation-lambda.ts. */
 export async function handler (event: PostConfirmationEvent): Promise<PostConfirmationEvent> {
-  return tellService(event, async () => process.env.POST_CONFIRMATION_SECRET ?? '')
+  return notifyService(event, async () => process.env.POST_CONFIRMATION_SECRET ?? '')
 }
 
 /**
- * Sends the event to the service, signed as a Standard Webhook, and again while it fails and there is time.
- * A service that cannot be reached keeps nobody from confirming, unless POST_CONFIRMATION_REQUIRED is true: `users sync`
- * finds later who is missing.
+ * Delivers the event, with retries until the time is up.
+ * A failed delivery does not stop the sign-up, unless POST_CONFIRMATION_REQUIRED is `true`: `users sync` adds the user later.
  */
-export async function tellService (event: PostConfirmationEvent, findSecret: () => Promise<string>): Promise<PostConfirmationEvent> {
+export async function notifyService (event: PostConfirmationEvent, findSecret: () => Promise<string>): Promise<PostConfirmationEvent> {
   const { POST_CONFIRMATION_URL: url = '', POST_CONFIRMATION_REQUIRED: required } = process.env
   try {
     await deliver(url, findSecret, event)
   } catch (error) {
-    console.error(JSON.stringify({ level: 'error', message: 'the service was not told of a confirmed user', userPoolId: event.userPoolId, subject: event.request.userAttributes.sub, reason: error instanceof Error ? error.message : String(error) }))
+    console.error(JSON.stringify({ level: 'error', message: 'the confirmed user was not delivered to the service', userPoolId: event.userPoolId, subject: event.request.userAttributes.sub, reason: error instanceof Error ? error.message : String(error) }))
     if (required === 'true') throw new Error('The sign-up could not be completed. Please try again.', { cause: error })
   }
   return event
@@ -44,10 +43,10 @@ export async function tellService (event: PostConfirmationEvent, findSecret: () 
 
 async function deliver (url: string, findSecret: () => Promise<string>, event: PostConfirmationEvent): Promise<void> {
   if (URL.parse(url)?.host === undefined || URL.parse(url)?.username !== '') throw new Error('POST_CONFIRMATION_URL is not a URL without credentials')
-  const deadline = Date.now() + longest
+  const deadline = Date.now() + deliveryTimeoutMs
   const webhook = new Webhook(await findSecret())
   const body = JSON.stringify(event)
-  // The same id at every attempt: the service is told once.
+  // Every attempt has the same id, so the service can recognise a retry.
   const id = `post-confirmation-${event.userPoolId}-${event.request.userAttributes.sub}`
   for (;;) {
     const now = new Date()
@@ -58,10 +57,10 @@ async function deliver (url: string, findSecret: () => Promise<string>, event: P
       'webhook-signature': webhook.sign(id, now, body)
     }
     const left = deadline - Date.now()
-    const failure = await post(url, headers, body, Math.min(longestAttempt, left))
+    const failure = await post(url, headers, body, Math.min(attemptTimeoutMs, left))
     if (failure === undefined) return
-    if (!failure.transient || deadline - Date.now() < pause * 2) throw new Error(failure.reason)
-    await wait(pause)
+    if (!failure.transient || deadline - Date.now() < retryDelayMs * 2) throw new Error(failure.reason)
+    await wait(retryDelayMs)
   }
 }
 

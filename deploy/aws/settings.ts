@@ -1,22 +1,22 @@
-/** What a deployment is told, by CDK context: `-c serviceUrl=https://articles.example.com`. */
+/** The settings of a deployment, given as CDK context: `-c serviceUrl=https://articles.example.com`. */
 export interface Settings {
-  /** Where the Lambda reaches the service; without a trailing slash. */
+  /** The address at which the Lambda reaches the service, without a trailing slash. */
   serviceUrl: string
   stackName: string
   adminGroup: string
   /** The first label of the pool's domain; empty for `articles-` and the account's number. */
   domainPrefix: string
   mfaRequired: boolean
-  /** Nobody is confirmed of whom the service could not be told. */
+  /** Whether a sign-up fails when the service cannot be notified. */
   confirmationRequired: boolean
 }
 
-/** The context is wrong: one line a fault. */
+/** Invalid settings: one line for each. */
 export class SettingsError extends Error {}
 
 const isBoolean = (text: string) => text === 'true' || text === 'false'
 
-// The event carries personal data and its signature is no secret: it goes by TLS only.
+// The event holds personal data, so it is sent over TLS only.
 function isServiceUrl (text: string): boolean {
   const url = URL.parse(text)
   return url?.protocol === 'https:' && url.username === '' && url.password === '' && !/[?#\s]/.test(text)
@@ -37,7 +37,7 @@ function isDomainPrefix (text: string): boolean {
   return text === '' || (/^[a-z0-9](?:[a-z0-9-]{0,61}[a-z0-9])?$/.test(text) && !/aws|amazon|cognito/.test(text))
 }
 
-/** @throws {SettingsError} with every fault at once */
+/** @throws {SettingsError} which lists every invalid setting */
 export function readSettings (context: (name: string) => unknown): Settings {
   const faults: string[] = []
   const read = (name: keyof typeof known): string => {

@@ -3,7 +3,7 @@ import { AwsSolutionsChecks } from 'cdk-nag'
 import { readSettings } from './settings.ts'
 import { UsersStack } from './users-stack.ts'
 
-/** @throws {SettingsError} where the context is wrong */
+/** @throws {SettingsError} for invalid settings */
 export function usersApp (props: AppProps = {}): { app: App, stack: UsersStack } {
   const app = new App({ analyticsReporting: false, ...props })
   const settings = readSettings(name => app.node.tryGetContext(name))

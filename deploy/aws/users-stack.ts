@@ -44,7 +44,7 @@ function addUserPool (scope: Construct, mfaRequired: boolean): UserPool {
   const userPool = new UserPool(scope, 'UserPool', {
     featurePlan: FeaturePlan.ESSENTIALS,
     selfSignUpEnabled: true,
-    // The username is one that the user chose, since it stands as the author; signed in with the e-mail address alone, it would be a UUID.
+    // People choose a username, which is shown as the author. With e-mail sign-in alone, the username would be a UUID.
     signInAliases: { username: true, email: true },
     signInCaseSensitive: false,
     standardAttributes: { email: { required: true, mutable: true } },
@@ -75,13 +75,13 @@ function addUserPool (scope: Construct, mfaRequired: boolean): UserPool {
 function addClient (scope: Construct, userPool: UserPool): UserPoolClient {
   return new UserPoolClient(scope, 'AppClient', {
     userPool,
-    // A page in a browser keeps no secret.
+    // A page in a browser cannot keep a secret.
     generateSecret: false,
     authFlows: { userSrp: true },
     disableOAuth: true,
     preventUserExistenceErrors: true,
     enableTokenRevocation: true,
-    // Seconds in which an answer that was lost can be asked for again.
+    // A client that lost the response may use the old refresh token again within this time.
     refreshTokenRotationGracePeriod: Duration.seconds(30),
     refreshTokenValidity: Duration.days(30),
     accessTokenValidity: Duration.hours(1),

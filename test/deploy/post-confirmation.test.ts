@@ -56,7 +56,7 @@ function reason (t: Test, { log }: Outcome): string {
   const [line = '{}', ...more] = log
   if (more.length > 0 || /whsec_|v1,|alice|example\.com/.test(line.replace('subject-of-alice', ''))) throw new Error(`it logged more than it should: ${log}`)
   const { reason, ...rest } = JSON.parse(line)
-  t.strictSame(rest, { level: 'error', message: 'the service was not told of a confirmed user', userPoolId: 'eu-west-1_Test00001', subject: 'subject-of-alice' })
+  t.strictSame(rest, { level: 'error', message: 'the confirmed user was not delivered to the service', userPoolId: 'eu-west-1_Test00001', subject: 'subject-of-alice' })
   return reason
 }
 
@@ -188,7 +188,7 @@ t.test('a redirect is not followed', async t => {
   t.equal(elsewhere.deliveries.length, 0)
 })
 
-t.test('a Lambda that was not told enough says so', async t => {
+t.test('the Lambda logs missing settings', async t => {
   const { url, deliveries } = await startReceiver(t, answers(200))
   t.match(reason(t, await invoke(t, url, { POST_CONFIRMATION_SECRET: '' })), /secret/i)
   t.match(reason(t, await invoke(t, 'nowhere')), /URL/)
