@@ -25,6 +25,8 @@ const connections: FastifyPluginAsync = async fastify => {
   let unsaid = 0
   let lastSaid = -Infinity
   server.maxConnections = mostConnections
+  // Node caches the address of a socket when it is first read. After a reset it cannot be read any more.
+  server.on('connection', socket => { Reflect.get(socket, 'remoteAddress') })
   server.on('drop', () => {
     dropped++
     unsaid++

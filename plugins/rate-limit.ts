@@ -1,14 +1,22 @@
+import { createHash } from 'node:crypto'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
 import { keyOfUser } from '../src/cognito/identity-key.ts'
+import { RateLimitStore } from '../src/http/rate-limit-store.ts'
 import { temporaryProblem } from '../src/problems.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
     /** An `onRequest` hook, after `authenticate`: counts the request for its user, or 429. */
     limitUser (request: FastifyRequest, reply: FastifyReply): Promise<void>
+    /** Refuses with 429 when the address of the request has used up its requests. It does not count the request. */
+    limitAddress (request: FastifyRequest, reply: FastifyReply): Promise<void>
+  }
+  interface FastifyRequest {
+    /** Whether the route has verified its sender without a token. Such a request does not count for its address. */
+    isProven: boolean
   }
 }
 
@@ -26,6 +34,8 @@ interface Count {
   reset: number
 }
 
+const maxKeyLength = 256
+
 /** Whom a request counts for. */
 type Stage = 'address' | 'user'
 
@@ -37,35 +47,39 @@ type Counter = (request: FastifyRequest, options?: { increment: boolean }) => Pr
  * verified before passes even then. What comes with one counts for the user.
  */
 const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateLimitMax: max, rateLimitWindow: window, redisUrl }) => {
+  fastify.decorateRequest('isProven', false)
   if (max === 0) {
-    fastify.decorate('limitUser', async () => {})
+    fastify.decorate('limitUser', fastify.admitUser)
+    fastify.decorate('limitAddress', async () => {})
     return
   }
-  const limits = { max, timeWindow: window * 1000, cache: 50_000 }
+  const limits = { max, timeWindow: window * 1000 }
   const { countAddress, countUser } = await counters(fastify, redisUrl, limits)
 
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (request.routeOptions.config.rateLimit === false || (isForUsers(request) && fastify.tokenState(request) === 'known')) done()
-    else limitAddress(request, reply).then(() => done(), done)
+    const { rateLimit, limitAfterProof } = request.routeOptions.config
+    if (rateLimit === false || limitAfterProof === true || (request.isForUsers && fastify.tokenState(request) === 'known')) done()
+    else fastify.limitAddress(request, reply).then(() => done(), done)
   })
 
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     // A preflight is the browser's own, and answered without any work.
     const isPreflight = request.method === 'OPTIONS' && reply.statusCode === 204
     const isFree = isPreflight || request.routeOptions.config.rateLimit === false
-    if (isFree || request.isAuthenticated || reply.statusCode === 429) done()
+    if (isFree || request.isAuthenticated || request.isProven || reply.statusCode === 429) done()
     else countAddress(request).then(count => tell(reply, 'address', count)).then(() => done(), done)
   })
 
-  async function limitAddress (request: FastifyRequest, reply: FastifyReply): Promise<void> {
+  fastify.decorate('limitAddress', async (request, reply) => {
     const count = await countAddress(request, { increment: false })
     if (count.remaining === 0) refuse(reply, 'address', count)
-  }
+  })
 
   fastify.decorate('limitUser', async (request, reply) => {
     const count = await countUser(request)
     if (count.exceeded) refuse(reply, 'user', count)
     tell(reply, 'user', count)
+    await fastify.admitUser(request, reply)
   })
 
   function refuse (reply: FastifyReply, stage: Stage, count: Count): never {
@@ -80,17 +94,10 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   }
 }
 
-/** Whether the route takes a token, by what the document says of it, and so counts for the user. */
-function isForUsers ({ is404, routeOptions: { schema } }: FastifyRequest): boolean {
-  return !is404 && schema !== undefined && schema.hide !== true && schema.security === undefined
-}
-
 interface Limits {
   max: number
   /** Milliseconds. */
   timeWindow: number
-  /** How many addresses, and users, are counted at the same time. */
-  cache: number
 }
 
 async function counters (fastify: FastifyInstance, redisUrl: string | undefined, limits: Limits) {
@@ -106,14 +113,19 @@ async function counters (fastify: FastifyInstance, redisUrl: string | undefined,
 async function countersIn (fastify: FastifyInstance, redis: Redis | undefined, limits: Limits) {
   let result: { countAddress: Counter, countUser: Counter } | undefined
   await fastify.register(async scope => {
-    await scope.register(rateLimit, { global: false, ...(redis && { redis, nameSpace: 'articles-rate-limit-' }) })
+    await scope.register(rateLimit, { global: false, ...(redis ? { redis, nameSpace: 'articles-rate-limit-' } : { store: RateLimitStore }) })
     result = {
-      countAddress: asCounter(scope.createRateLimit(limits)),
-      countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => keyOfUser(request.user) }))
+      countAddress: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => request.clientAddress })),
+      countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => shortKey(keyOfUser(request.user)) }))
     }
   })
   if (result === undefined) throw new Error('the counters were not made')
   return result
+}
+
+/** A key of bounded length: a subject may be almost as long as its token. */
+function shortKey (key: string): string {
+  return key.length <= maxKeyLength ? key : createHash('sha256').update(key).digest('base64url')
 }
 
 function asCounter (check: ReturnType<FastifyInstance['createRateLimit']>): Counter {
@@ -154,4 +166,4 @@ async function connect (fastify: FastifyInstance, url: string): Promise<Redis> {
   return redis
 }
 
-export default fp(rateLimits, { name: 'rate-limit', dependencies: ['cognito-auth', 'overload'] })
+export default fp(rateLimits, { name: 'rate-limit', dependencies: ['cognito-auth', 'overload', 'request-limits'] })

@@ -1,3 +1,4 @@
+import type { IncomingHttpHeaders } from 'node:http'
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
@@ -16,6 +17,8 @@ interface PostConfirmationOptions extends IssuerOptions {
 
 // Whoever asks has the body hashed, in JavaScript: 1 MB costs 50 ms. An event with every custom attribute that a pool can have fits.
 const bodyLimit = 128 * 1024
+/** How far the timestamp of an event may be from this clock. */
+const toleranceSeconds = 5 * 60
 
 /** Where Cognito's Post-Confirmation trigger tells who has signed up. Without a secret to know it by, there is no such route. */
 const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = async (fastify, { postConfirmationSecret, ...options }) => {
@@ -26,12 +29,21 @@ const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = asy
   // The signature is of the bytes, so the body is parsed once it has been verified.
   fastify.removeContentTypeParser('application/json')
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: FastifyRequest, body: string) => body)
+  fastify.addHook('onRequest', async ({ headers }) => refuseUnsigned(headers))
   fastify.addHook('preValidation', async request => {
-    request.body = parse(verifySignature(webhook, request))
+    const text = verifySignature(webhook, request)
+    request.isProven = true
+    request.body = parse(text)
+  })
+  // A genuine event is never limited. What fails before its proof counts for the address.
+  fastify.setErrorHandler(async (error, request, reply) => {
+    if (!request.isProven) await fastify.limitAddress(request, reply)
+    throw error
   })
 
   fastify.post('/', {
     bodyLimit,
+    config: { limitAfterProof: true },
     schema: {
       operationId: 'confirmUser',
       summary: 'Take note of a user who has signed up',
@@ -68,18 +80,37 @@ const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = asy
   })
 }
 
+/** Refuses a request whose headers alone show that it is not signed. Its body is not read. */
+function refuseUnsigned (headers: IncomingHttpHeaders): void {
+  const signed = signedHeaders(headers)
+  const timestamp = signed['webhook-timestamp']
+  const ageSeconds = Math.floor(Date.now() / 1000) - (/^\d{1,12}$/.test(timestamp) ? Number(timestamp) : NaN)
+  const isFresh = Math.abs(ageSeconds) <= toleranceSeconds
+  if (!isFresh || signed['webhook-id'] === '' || signed['webhook-signature'] === '') throw notSigned(signed)
+}
+
 function verifySignature (webhook: Webhook, { body, headers }: FastifyRequest): string {
-  const signed = Object.fromEntries(['webhook-id', 'webhook-timestamp', 'webhook-signature'].map(name => [name, String(headers[name] ?? '')]))
+  const signed = signedHeaders(headers)
   const text = String(body)
   try {
     webhook.verify(text, signed, { jsonParse: false })
     return text
   } catch (cause) {
-    throw new Problem(signed['webhook-signature'] === '' ? 'no_auth_token' : 'invalid_auth_token', 'The event is not signed with the secret of this webhook, or not within five minutes.', {
-      headers: { 'www-authenticate': 'Webhook realm="articles"' },
-      cause
-    })
+    throw notSigned(signed, cause)
   }
+}
+
+function signedHeaders (headers: IncomingHttpHeaders) {
+  const text = (name: string) => String(headers[name] ?? '')
+  return { 'webhook-id': text('webhook-id'), 'webhook-timestamp': text('webhook-timestamp'), 'webhook-signature': text('webhook-signature') }
+}
+
+function notSigned (signed: ReturnType<typeof signedHeaders>, cause?: unknown): Problem {
+  const code = signed['webhook-signature'] === '' ? 'no_auth_token' : 'invalid_auth_token'
+  return new Problem(code, 'The event is not signed with the secret of this webhook, or not within five minutes.', {
+    headers: { 'www-authenticate': 'Webhook realm="articles"' },
+    cause
+  })
 }
 
 function parse (text: string): unknown {

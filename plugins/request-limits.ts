@@ -1,0 +1,114 @@
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { keyOfUser } from '../src/cognito/identity-key.ts'
+import { BodyBudget } from '../src/http/body-budget.ts'
+import { clientAddress } from '../src/http/client-address.ts'
+import { ConcurrencyLimit } from '../src/http/concurrency-limit.ts'
+import { type Problem, temporaryProblem } from '../src/problems.ts'
+
+declare module 'fastify' {
+  interface FastifyContextConfig {
+    /** The route proves its sender by its body. It counts for the address once that proof has failed. */
+    limitAfterProof?: boolean
+  }
+  interface FastifyInstance {
+    /** Waits until the user of the request has fewer requests in progress, or refuses it with 429. */
+    admitUser (request: FastifyRequest, reply: FastifyReply): Promise<void>
+  }
+  interface FastifyRequest {
+    [address]: string | null
+    /** The client's address, as a key for limits. */
+    readonly clientAddress: string
+    /** Whether the route takes a token, and so counts for its user. */
+    readonly isForUsers: boolean
+  }
+}
+
+const address = Symbol('client address')
+const maxWaitMs = 5_000
+
+/**
+ * The requests of one user. Load is shed for everyone once 64 requests wait for a database connection, so that one user
+ * must not make as many wait. A client with 256 connections is not refused.
+ */
+const perUser = { maxRunning: 64, maxWaiting: 192, maxWaitMs }
+/** The searches of one user. The others of 64 connections wait. */
+const searchesPerUser = { maxRunning: 4, maxWaiting: 64, maxWaitMs }
+/** The requests of one address that need no token, such as those for the pages. */
+const perAddress = { maxRunning: 256, maxWaiting: 0, maxWaitMs }
+/** The requests of one address whose token has not been verified yet. */
+const unverifiedPerAddress = { maxRunning: 1_000, maxWaiting: 0, maxWaitMs }
+/** The bodies that are still arriving, for a container of 256 MB that uses 120 MB of them. */
+const bodies = { maxOwnerBytes: 1024 * 1024, maxBytes: 16 * 1024 * 1024 }
+
+/** Bounds the requests in progress of each user and each address, and the memory of unfinished bodies. */
+const requestLimits: FastifyPluginAsync = async fastify => {
+  const users = new ConcurrencyLimit(perUser)
+  const searches = new ConcurrencyLimit(searchesPerUser)
+  const addresses = new ConcurrencyLimit(perAddress)
+  const unverified = new ConcurrencyLimit(unverifiedPerAddress)
+  const budget = new BodyBudget(bodies)
+
+  fastify.decorateRequest(address, null)
+  fastify.decorateRequest('clientAddress', {
+    getter (this: FastifyRequest) {
+      this[address] ??= clientAddress(this)
+      return this[address]
+    }
+  })
+  fastify.decorateRequest('isForUsers', {
+    getter (this: FastifyRequest) {
+      const { schema } = this.routeOptions
+      return !this.is404 && schema !== undefined && schema.hide !== true && schema.security === undefined
+    }
+  })
+
+  fastify.addHook('onRequest', (request, reply, done) => {
+    const limit = addressLimit(request)
+    if (limit === undefined || limit.admit(request.clientAddress, reply.raw, false) === true) done()
+    else done(tooMany())
+  })
+
+  function addressLimit (request: FastifyRequest): ConcurrencyLimit | undefined {
+    const { config } = request.routeOptions
+    if (config.rateLimit === false || config.limitAfterProof === true) return undefined
+    if (!request.isForUsers) return addresses
+    return fastify.tokenState(request) === 'new' ? unverified : undefined
+  }
+
+  fastify.decorate('admitUser', async (request, reply) => {
+    const key = keyOfUser(request.user)
+    // Waiting with an unfinished body would hold what has arrived of it.
+    const mayWait = !hasBody(request) || request.raw.complete
+    if (isSearch(request) && !await searches.admit(key, reply.raw, mayWait)) throw tooMany()
+    if (!await users.admit(key, reply.raw, mayWait)) throw tooMany()
+  })
+
+  fastify.addHook('preParsing', (request, reply, payload, done) => {
+    if (hasBody(request)) queueMicrotask(receive)
+    else done(null, payload)
+
+    // By now the parser has read what came together with the head, which is most often the whole body.
+    function receive (): void {
+      const { raw, routeOptions: { bodyLimit = 0 } } = request
+      const length = Number(raw.headers['content-length'] ?? bodyLimit)
+      const owner = request.isAuthenticated ? keyOfUser(request.user) : request.clientAddress
+      if (raw.complete || length > bodyLimit) done(null, payload)
+      else done(null, budget.receive(owner, raw, reply.raw, length))
+    }
+  })
+}
+
+function isSearch ({ query }: FastifyRequest): boolean {
+  return typeof query === 'object' && query !== null && 'q' in query
+}
+
+function hasBody ({ headers }: FastifyRequest): boolean {
+  return headers['content-length'] !== undefined || headers['transfer-encoding'] !== undefined
+}
+
+function tooMany (): Problem {
+  return temporaryProblem('rate_limited', 'Too many requests are in progress.')
+}
+
+export default fp(requestLimits, { name: 'request-limits', dependencies: ['cognito-auth', 'overload'] })

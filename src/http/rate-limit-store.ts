@@ -1,0 +1,48 @@
+import type { FastifyRateLimitStore } from '@fastify/rate-limit'
+
+/** How many keys are counted at the same time, per limiter. */
+const maxKeys = 50_000
+
+interface Window {
+  count: number
+  /** By the monotonic clock. */
+  startedAtMs: number
+}
+
+type Callback = (error: Error | null, result?: { current: number, ttl: number }) => void
+
+/**
+ * A store for `@fastify/rate-limit` on the monotonic clock. The library's own store reads the wall clock: when that clock
+ * is set back by an hour, a full window stays full for an hour.
+ */
+export class RateLimitStore implements FastifyRateLimitStore {
+  /** The least recently counted key comes first. */
+  readonly #windows = new Map<string, Window>()
+
+  incr (key: string, callback: Callback, windowMs: number): void {
+    const nowMs = performance.now()
+    const window = this.#find(key, windowMs, nowMs) ?? { count: 0, startedAtMs: nowMs }
+    window.count++
+    this.#windows.delete(key)
+    this.#windows.set(key, window)
+    const [oldest] = this.#windows.keys()
+    if (this.#windows.size > maxKeys && oldest !== undefined) this.#windows.delete(oldest)
+    callback(null, { current: window.count, ttl: window.startedAtMs + windowMs - nowMs })
+  }
+
+  read (key: string, callback: Callback, windowMs: number): void {
+    const nowMs = performance.now()
+    const window = this.#find(key, windowMs, nowMs)
+    callback(null, window === undefined ? { current: 0, ttl: 0 } : { current: window.count, ttl: window.startedAtMs + windowMs - nowMs })
+  }
+
+  /** Each limiter has a store of its own. */
+  child (): RateLimitStore {
+    return new RateLimitStore()
+  }
+
+  #find (key: string, windowMs: number, nowMs: number): Window | undefined {
+    const window = this.#windows.get(key)
+    return window === undefined || nowMs - window.startedAtMs >= windowMs ? undefined : window
+  }
+}
