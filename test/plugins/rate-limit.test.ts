@@ -8,6 +8,7 @@ import t from 'tap'
 import { freePort } from '../embedded-postgres.ts'
 import { bearer, newDatabase, startApp, startPool } from '../helper.ts'
 import { codes, person } from '../people.ts'
+import { until } from '../user-pool.ts'
 
 const limit = { RATE_LIMIT_MAX: '5', RATE_LIMIT_WINDOW_S: '60' }
 
@@ -74,6 +75,25 @@ t.test('the window ends', async t => {
   t.equal(refused.statusCode, 429)
   t.equal(refused.headers['retry-after'], '1')
   while ((await app.inject('/articles')).statusCode === 429) await wait(20)
+})
+
+t.test('a clock that is set back does not make a window longer', async t => {
+  const { app } = await startApp(t, { RATE_LIMIT_MAX: '1', RATE_LIMIT_WINDOW_S: '1' })
+  t.equal((await app.inject('/articles')).statusCode, 401)
+  const { now } = Date
+  t.teardown(() => { Date.now = now })
+  Date.now = () => now() - 3_600_000
+  const refused = await app.inject('/articles')
+  t.strictSame([refused.statusCode, refused.headers['retry-after']], [429, '1'])
+  await until(async () => (await app.inject('/articles')).statusCode === 401)
+})
+
+t.test('a user with a subject of 300 characters is limited', async t => {
+  const { app, pool } = await startApp(t, { RATE_LIMIT_MAX: '1' })
+  const [alice, bob] = ['a', 'b'].map(last => person(app, pool, 'alice', { sub: `${'x'.repeat(300)}${last}`, 'cognito:username': last, email: `${last}@example.com` }))
+  t.equal((await alice?.request('GET', '/articles'))?.statusCode, 200)
+  t.equal((await alice?.request('GET', '/articles'))?.statusCode, 429)
+  t.equal((await bob?.request('GET', '/articles'))?.statusCode, 200)
 })
 
 t.test('health is never limited, and 0 is no limit', async t => {
