@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
@@ -34,8 +33,6 @@ interface Count {
   reset: number
 }
 
-const maxKeyLength = 256
-
 /** Whom a request counts for. */
 type Stage = 'address' | 'user'
 
@@ -49,7 +46,7 @@ type Counter = (request: FastifyRequest, options?: { increment: boolean }) => Pr
 const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateLimitMax: max, rateLimitWindow: window, redisUrl }) => {
   fastify.decorateRequest('isProven', false)
   if (max === 0) {
-    fastify.decorate('limitUser', fastify.admitUser)
+    fastify.decorate('limitUser', async (request, reply) => fastify.admitUser(request, reply))
     fastify.decorate('limitAddress', async () => {})
     return
   }
@@ -57,15 +54,15 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
   const { countAddress, countUser } = await counters(fastify, redisUrl, limits)
 
   fastify.addHook('onRequest', (request, reply, done) => {
-    const { rateLimit, limitAfterProof } = request.routeOptions.config
-    if (rateLimit === false || limitAfterProof === true || (request.isForUsers && fastify.tokenState(request) === 'known')) done()
+    const { countsFor } = request
+    if (countsFor === 'nobody' || countsFor === 'sender' || (countsFor === 'user' && fastify.tokenState(request) === 'known')) done()
     else fastify.limitAddress(request, reply).then(() => done(), done)
   })
 
   fastify.addHook('onSend', (request, reply, _payload, done) => {
     // A preflight is the browser's own, and answered without any work.
     const isPreflight = request.method === 'OPTIONS' && reply.statusCode === 204
-    const isFree = isPreflight || request.routeOptions.config.rateLimit === false
+    const isFree = isPreflight || request.countsFor === 'nobody'
     if (isFree || request.isAuthenticated || request.isProven || reply.statusCode === 429) done()
     else countAddress(request).then(count => tell(reply, 'address', count)).then(() => done(), done)
   })
@@ -79,7 +76,8 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
     const count = await countUser(request)
     if (count.exceeded) refuse(reply, 'user', count)
     tell(reply, 'user', count)
-    await fastify.admitUser(request, reply)
+    const wait = fastify.admitUser(request, reply)
+    if (wait !== undefined) await wait
   })
 
   function refuse (reply: FastifyReply, stage: Stage, count: Count): never {
@@ -116,16 +114,11 @@ async function countersIn (fastify: FastifyInstance, redis: Redis | undefined, l
     await scope.register(rateLimit, { global: false, ...(redis ? { redis, nameSpace: 'articles-rate-limit-' } : { store: RateLimitStore }) })
     result = {
       countAddress: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => request.clientAddress })),
-      countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => shortKey(keyOfUser(request.user)) }))
+      countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => keyOfUser(request.user) }))
     }
   })
   if (result === undefined) throw new Error('the counters were not made')
   return result
-}
-
-/** A key of bounded length: a subject may be almost as long as its token. */
-function shortKey (key: string): string {
-  return key.length <= maxKeyLength ? key : createHash('sha256').update(key).digest('base64url')
 }
 
 function asCounter (check: ReturnType<FastifyInstance['createRateLimit']>): Counter {

@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyReply, FastifyRequest, preParsingHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { keyOfUser } from '../src/cognito/identity-key.ts'
 import { BodyBudget } from '../src/http/body-budget.ts'
@@ -12,15 +12,18 @@ declare module 'fastify' {
     limitAfterProof?: boolean
   }
   interface FastifyInstance {
-    /** Waits until the user of the request has fewer requests in progress, or refuses it with 429. */
-    admitUser (request: FastifyRequest, reply: FastifyReply): Promise<void>
+    /** Waits until the user of the request has fewer requests in progress, or refuses it with 429. Undefined: no need to wait. */
+    admitUser (request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined
   }
   interface FastifyRequest {
     [address]: string | null
     /** The client's address, as a key for limits. */
     readonly clientAddress: string
-    /** Whether the route takes a token, and so counts for its user. */
-    readonly isForUsers: boolean
+    /**
+     * Which limits hold for the request. `user`: its route takes a token. `sender`: its route proves the sender by the body.
+     * `nobody`: its route has no limits.
+     */
+    countsFor: 'address' | 'user' | 'sender' | 'nobody'
   }
 }
 
@@ -28,10 +31,10 @@ const address = Symbol('client address')
 const maxWaitMs = 5_000
 
 /**
- * The requests of one user. Load is shed for everyone once 64 requests wait for a database connection, so that one user
- * must not make as many wait. A client with 256 connections is not refused.
+ * The requests of one user. The rest waits behind requests of the same user, so that other users do not wait for it.
+ * A client with 1,000 connections is not refused.
  */
-const perUser = { maxRunning: 64, maxWaiting: 192, maxWaitMs }
+const perUser = { maxRunning: 256, maxWaiting: 768, maxWaitMs }
 /** The searches of one user. The others of 64 connections wait. */
 const searchesPerUser = { maxRunning: 4, maxWaiting: 64, maxWaitMs }
 /** The requests of one address that need no token, such as those for the pages. */
@@ -56,36 +59,38 @@ const requestLimits: FastifyPluginAsync = async fastify => {
       return this[address]
     }
   })
-  fastify.decorateRequest('isForUsers', {
-    getter (this: FastifyRequest) {
-      const { schema } = this.routeOptions
-      return !this.is404 && schema !== undefined && schema.hide !== true && schema.security === undefined
-    }
-  })
+  fastify.decorateRequest('countsFor', 'address')
 
   fastify.addHook('onRequest', (request, reply, done) => {
+    request.countsFor = countsFor(request)
     const limit = addressLimit(request)
-    if (limit === undefined || limit.admit(request.clientAddress, reply.raw, false) === true) done()
+    if (limit === undefined || limit.admit(request.clientAddress, reply.raw, () => false) === true) done()
     else done(tooMany())
   })
 
   function addressLimit (request: FastifyRequest): ConcurrencyLimit | undefined {
-    const { config } = request.routeOptions
-    if (config.rateLimit === false || config.limitAfterProof === true) return undefined
-    if (!request.isForUsers) return addresses
-    return fastify.tokenState(request) === 'new' ? unverified : undefined
+    if (request.countsFor === 'address') return addresses
+    return request.countsFor === 'user' && fastify.tokenState(request) === 'new' ? unverified : undefined
   }
 
-  fastify.decorate('admitUser', async (request, reply) => {
-    const key = keyOfUser(request.user)
-    // Waiting with an unfinished body would hold what has arrived of it.
-    const mayWait = !hasBody(request) || request.raw.complete
-    if (isSearch(request) && !await searches.admit(key, reply.raw, mayWait)) throw tooMany()
-    if (!await users.admit(key, reply.raw, mayWait)) throw tooMany()
+  fastify.decorate('admitUser', (request, reply) => {
+    if (isSearch(request)) return admitSearch(request, reply)
+    const isAdmitted = admit(users, request, reply)
+    return isAdmitted === true ? undefined : refuseUnless(isAdmitted)
   })
 
-  fastify.addHook('preParsing', (request, reply, payload, done) => {
-    if (hasBody(request)) queueMicrotask(receive)
+  async function admitSearch (request: FastifyRequest, reply: FastifyReply): Promise<void> {
+    await refuseUnless(admit(searches, request, reply))
+    await refuseUnless(admit(users, request, reply))
+  }
+
+  // A hook of its own costs each request. Routes without a body do without.
+  fastify.addHook('onRoute', route => {
+    if (route.method !== 'GET' && route.method !== 'HEAD') route.preParsing = [countBody, ...[route.preParsing ?? []].flat()]
+  })
+
+  const countBody: preParsingHookHandler = (request, reply, payload, done) => {
+    if (hasBody(request) && !request.raw.complete) queueMicrotask(receive)
     else done(null, payload)
 
     // By now the parser has read what came together with the head, which is most often the whole body.
@@ -96,7 +101,23 @@ const requestLimits: FastifyPluginAsync = async fastify => {
       if (raw.complete || length > bodyLimit) done(null, payload)
       else done(null, budget.receive(owner, raw, reply.raw, length))
     }
-  })
+  }
+}
+
+function countsFor ({ is404, routeOptions: { config, schema } }: FastifyRequest): FastifyRequest['countsFor'] {
+  if (config.rateLimit === false) return 'nobody'
+  if (config.limitAfterProof === true) return 'sender'
+  const takesToken = !is404 && schema !== undefined && schema.hide !== true && schema.security === undefined
+  return takesToken ? 'user' : 'address'
+}
+
+// Waiting with an unfinished body would hold what has arrived of it.
+function admit (limit: ConcurrencyLimit, request: FastifyRequest, { raw }: FastifyReply): boolean | Promise<boolean> {
+  return limit.admit(keyOfUser(request.user), raw, () => !hasBody(request) || request.raw.complete)
+}
+
+async function refuseUnless (isAdmitted: boolean | Promise<boolean>): Promise<void> {
+  if (!await isAdmitted) throw tooMany()
 }
 
 function isSearch ({ query }: FastifyRequest): boolean {

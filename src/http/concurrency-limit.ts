@@ -24,7 +24,7 @@ export class ConcurrencyLimit {
   }
 
   /** Whether the request may begin. It is a promise where the request has to wait first. */
-  admit (key: string, response: ServerResponse, mayWait: boolean): boolean | Promise<boolean> {
+  admit (key: string, response: ServerResponse, mayWait: () => boolean): boolean | Promise<boolean> {
     // A response that has closed never says so again.
     if (response.closed) return false
     const lane = this.#lanes.get(key) ?? { running: 0, waiting: new Set() }
@@ -34,7 +34,7 @@ export class ConcurrencyLimit {
       response.once('close', () => this.#leave(key, lane))
       return true
     }
-    return mayWait && lane.waiting.size < this.#options.maxWaiting && this.#wait(key, lane, response)
+    return mayWait() && lane.waiting.size < this.#options.maxWaiting && this.#wait(key, lane, response)
   }
 
   #wait (key: string, lane: Lane, response: ServerResponse): Promise<boolean> {

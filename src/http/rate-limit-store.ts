@@ -16,17 +16,13 @@ type Callback = (error: Error | null, result?: { current: number, ttl: number })
  * is set back by an hour, a full window stays full for an hour.
  */
 export class RateLimitStore implements FastifyRateLimitStore {
-  /** The least recently counted key comes first. */
+  /** The window that began first comes first, and ends first. */
   readonly #windows = new Map<string, Window>()
 
   incr (key: string, callback: Callback, windowMs: number): void {
     const nowMs = performance.now()
-    const window = this.#find(key, windowMs, nowMs) ?? { count: 0, startedAtMs: nowMs }
+    const window = this.#find(key, windowMs, nowMs) ?? this.#begin(key, nowMs)
     window.count++
-    this.#windows.delete(key)
-    this.#windows.set(key, window)
-    const [oldest] = this.#windows.keys()
-    if (this.#windows.size > maxKeys && oldest !== undefined) this.#windows.delete(oldest)
     callback(null, { current: window.count, ttl: window.startedAtMs + windowMs - nowMs })
   }
 
@@ -39,6 +35,15 @@ export class RateLimitStore implements FastifyRateLimitStore {
   /** Each limiter has a store of its own. */
   child (): RateLimitStore {
     return new RateLimitStore()
+  }
+
+  #begin (key: string, startedAtMs: number): Window {
+    const window = { count: 0, startedAtMs }
+    this.#windows.delete(key)
+    this.#windows.set(key, window)
+    const [oldest] = this.#windows.keys()
+    if (this.#windows.size > maxKeys && oldest !== undefined) this.#windows.delete(oldest)
+    return window
   }
 
   #find (key: string, windowMs: number, nowMs: number): Window | undefined {

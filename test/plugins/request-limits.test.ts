@@ -33,19 +33,19 @@ function count (items: unknown[]): Record<string, number> {
   return counts
 }
 
-t.test('64 requests of a user run at the same time, 192 wait, and the rest gets 429', async t => {
+t.test('256 requests of a user run at the same time, 768 wait, and the rest gets 429', async t => {
   const { open, running, addRoutes } = gate()
   const { app, pool } = await startApp(t, {}, undefined, addRoutes)
   const [alice, bob] = [person(app, pool, 'alice'), person(app, pool, 'bob')]
-  const responses = Array.from({ length: 300 }, () => alice.request('GET', '/slow'))
+  const responses = Array.from({ length: 1_100 }, () => alice.request('GET', '/slow'))
   const refused = await Promise.race(responses)
   t.strictSame(codes(refused), [429, 'rate_limited'])
   t.equal(refused.headers['retry-after'], '1')
-  await until(() => running() === 64)
+  await until(() => running() === 256)
   t.equal((await bob.request('GET', '/me')).statusCode, 200, 'another user is not refused')
-  t.equal(running(), 64)
+  t.equal(running(), 256)
   open()
-  t.strictSame(count((await Promise.all(responses)).map(({ statusCode }) => statusCode)), { 200: 256, 429: 44 })
+  t.strictSame(count((await Promise.all(responses)).map(({ statusCode }) => statusCode)), { 200: 1024, 429: 76 })
   t.equal((await alice.request('GET', '/me')).statusCode, 200)
 })
 
@@ -96,14 +96,11 @@ t.test('unfinished bodies of a user are bounded, and no other user is refused fo
   const [alice, bob] = [person(app, pool, 'alice'), person(app, pool, 'bob')]
   for (const user of [alice, bob]) await user.request('GET', '/me')
   const head = `POST /articles HTTP/1.1\r\nhost: articles\r\nauthorization: ${bearer(alice.token).authorization}\r\ncontent-type: application/json\r\n`
-  const held = await hold(wire, 100, `${head}content-length: 16\r\n\r\n{"name":"Bread"`)
-  await until(() => refused(held).length === 36)
-  t.strictSame(count(refused(held)), { '429 rate_limited': 36 })
+  const held = await hold(wire, 150, `${head}content-length: 16\r\n\r\n{"name":"Bread"`)
+  await until(() => refused(held).length === 23)
+  t.strictSame(count(refused(held)), { '429 rate_limited': 23 })
   t.equal((await bob.request('POST', '/articles', { payload: { name: 'Bread' } })).statusCode, 201)
-
-  const waiting = alice.request('GET', '/me')
-  for (const { socket } of held) socket.destroy()
-  t.equal((await waiting).statusCode, 200, 'a request without a body waits for its turn')
+  t.equal((await alice.request('POST', '/articles', { payload: { name: 'Bread' } })).statusCode, 201)
 })
 
 t.test('an unfinished request whose client has left no longer counts', async t => {
