@@ -19,10 +19,7 @@ declare module 'fastify' {
     [address]: string | null
     /** The client's address, as a key for limits. */
     readonly clientAddress: string
-    /**
-     * Which limits hold for the request. `user`: its route takes a token. `sender`: its route proves the sender by the body.
-     * `nobody`: its route has no limits.
-     */
+    /** Which limits hold. For `user` the route takes a token. For `sender` the body proves the sender. */
     countsFor: 'address' | 'user' | 'sender' | 'nobody'
   }
 }
@@ -37,10 +34,8 @@ const maxWaitMs = 5_000
 const perUser = { maxRunning: 256, maxWaiting: 768, maxWaitMs }
 /** The searches of one user. The others of 64 connections wait. */
 const searchesPerUser = { maxRunning: 4, maxWaiting: 64, maxWaitMs }
-/** The requests of one address that need no token, such as those for the pages. */
+/** The requests of one address on routes that take no token, such as the pages. */
 const perAddress = { maxRunning: 256, maxWaiting: 0, maxWaitMs }
-/** The requests of one address whose token has not been verified yet. */
-const unverifiedPerAddress = { maxRunning: 1_000, maxWaiting: 0, maxWaitMs }
 /** The bodies that are still arriving, for a container of 256 MB that uses 120 MB of them. */
 const bodies = { maxOwnerBytes: 1024 * 1024, maxBytes: 16 * 1024 * 1024 }
 
@@ -49,7 +44,6 @@ const requestLimits: FastifyPluginAsync = async fastify => {
   const users = new ConcurrencyLimit(perUser)
   const searches = new ConcurrencyLimit(searchesPerUser)
   const addresses = new ConcurrencyLimit(perAddress)
-  const unverified = new ConcurrencyLimit(unverifiedPerAddress)
   const budget = new BodyBudget(bodies)
 
   fastify.decorateRequest(address, null)
@@ -63,15 +57,9 @@ const requestLimits: FastifyPluginAsync = async fastify => {
 
   fastify.addHook('onRequest', (request, reply, done) => {
     request.countsFor = countsFor(request)
-    const limit = addressLimit(request)
-    if (limit === undefined || limit.admit(request.clientAddress, reply.raw, () => false) === true) done()
+    if (request.countsFor !== 'address' || addresses.admit(request.clientAddress, reply.raw, () => false) === true) done()
     else done(tooMany())
   })
-
-  function addressLimit (request: FastifyRequest): ConcurrencyLimit | undefined {
-    if (request.countsFor === 'address') return addresses
-    return request.countsFor === 'user' && fastify.tokenState(request) === 'new' ? unverified : undefined
-  }
 
   fastify.decorate('admitUser', (request, reply) => {
     if (isSearch(request)) return admitSearch(request, reply)

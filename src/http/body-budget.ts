@@ -16,7 +16,7 @@ interface Share {
   bodies: Set<ArrivingBody>
 }
 
-/** What an unfinished request costs beside its body: its objects and the buffers of its connection. */
+/** An unfinished request costs this beside its body: its objects and the buffers of its connection. */
 const overheadBytes = 8 * 1024
 
 /**
