@@ -31,7 +31,4 @@ process.env = {
   COGNITO_ALLOW_HTTP: 'true'
 }
 await Promise.all([once(others, 'request'), import('./server.ts'), import('pg'), import('ioredis')])
-const docs = await import('./docs.ts').then(({ makeDocs }) => makeDocs([]))
-await docs.inject('/openapi.json')
-await docs.inject('/docs/')
 process.kill(process.pid, 'SIGTERM')

@@ -84,7 +84,7 @@ export async function startApp (t: Test, changes: Record<string, string> = {}, o
 
 /** Every answer that a test gets from the service is held against the service's own document. */
 async function checkAnswers (server: FastifyInstance): Promise<void> {
-  const check = documentChecker(JSON.parse(JSON.stringify(await server.describe())))
+  const check = documentChecker(JSON.parse(JSON.stringify(await server.swagger())))
   const inject = server.inject.bind(server)
   Object.assign(server, {
     inject: async (options: InjectOptions | string) => {

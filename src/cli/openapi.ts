@@ -15,6 +15,6 @@ if (path === undefined || path === '--help') {
   await server.register(app, config)
   await server.ready()
   mkdirSync(dirname(path), { recursive: true })
-  writeFileSync(path, JSON.stringify(await server.describe(), null, 2))
+  writeFileSync(path, JSON.stringify(await server.swagger(), null, 2))
   await server.close()
 }

@@ -4,9 +4,11 @@ import { bearer, startApp, startPool, type TestApp } from '../helper.ts'
 import { stored, watchHandlers } from './wire.ts'
 
 /** What anybody may ask for. A route that is neither here nor guarded fails these tests. */
-const forAnybody = ['/health/live', '/health/ready', '/config.json', '/openapi.json', '/docs', '/docs/*']
+const forAnybody = ['/health/live', '/health/ready', '/config.json', '/openapi.json']
 /** The pages, where they have been built. */
 const page = /^\/(index\.html|assets\/[^*]+)?$/
+/** The page of the API, its files and its document. */
+const docs = /^\/docs(\/|$)/
 /** Guarded by a signature rather than a token. */
 const signed = 'POST /cognito/post-confirmation'
 
@@ -25,7 +27,7 @@ type Route = TestApp['routes'][number] & { name: string }
 /** The whole service, and its routes but for those that anybody may ask for. */
 async function startGuarded (t: Test): Promise<TestApp & { guarded: Route[] }> {
   const started = await startApp(t, { POST_CONFIRMATION_SECRET: secret }, undefined, () => {})
-  const isForAnybody = ({ method, url }: TestApp['routes'][number]) => ['GET', 'HEAD'].includes(method) && (forAnybody.includes(url) || page.test(url))
+  const isForAnybody = ({ method, url }: TestApp['routes'][number]) => ['GET', 'HEAD'].includes(method) && (forAnybody.includes(url) || page.test(url) || docs.test(url))
   const guarded = started.routes.map(route => ({ ...route, url: route.url.replace(/(?<=.)\/$/, '') }))
     .filter((route, index, routes) => !isForAnybody(route) && routes.findIndex(({ method, url }) => method === route.method && url === route.url) === index)
     .map(route => ({ ...route, name: `${route.method} ${route.url}` }))

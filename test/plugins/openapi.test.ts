@@ -31,13 +31,3 @@ t.test("the page's files are sent in part, or not again, as is asked", async t =
   t.match(moved, { statusCode: 302, headers: { location: '/docs/' } })
   t.match((await app.inject('/docs/static/none.css')).json(), { status: 404, code: 'not_found' })
 })
-
-t.test('what could not be made is tried again', async t => {
-  // The page has a route of this name.
-  const schema: { hide?: boolean } = {}
-  const { app, log } = await startApp(t, {}, undefined, app => { app.get('/docs/json', { schema }, async () => 'another') })
-  t.match((await app.inject('/docs')).json(), { status: 500, code: 'internal_error' })
-  t.match(log.join(''), /Method 'GET' already declared for route '\/docs\/json'/)
-  schema.hide = true
-  t.equal((await app.inject('/docs')).statusCode, 200)
-})
