@@ -30,11 +30,10 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
     connections: () => fastify.connectionStatistics()
   })
 
-  fastify.addHook('onResponse', (request, reply, done) => {
+  fastify.observeRequests((request, reply, status) => {
     const { routeOptions: { url = 'unmatched' }, problem } = request
-    instruments.observeRequest(request.method, url, reply.statusCode, reply.elapsedTime / 1000)
+    instruments.observeRequest(request.method, url, status, reply.elapsedTime / 1000)
     if (problem !== null) instruments.countRefusal(problem.code, problem.cause instanceof TokenRefusal ? problem.cause.reason : undefined)
-    done()
   })
   fastify.decorate('noteBrokenRequest', code => instruments.countRefusal(code, undefined))
   fastify.observeQueries(instruments.observeQuery)
@@ -50,4 +49,4 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   })
 }
 
-export default fp(metrics, { name: 'metrics', dependencies: ['cognito-auth', 'connections', 'database', 'problems'] })
+export default fp(metrics, { name: 'metrics', dependencies: ['cognito-auth', 'connections', 'database', 'request-outcome'] })

@@ -2,6 +2,7 @@ import swagger from '@fastify/swagger'
 import swaggerUi from '@fastify/swagger-ui'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { sendFileProblem } from '../src/http/file-problem.ts'
 import { documentOptions } from '../src/openapi/document.ts'
 
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -10,7 +11,10 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'uns
 const openapi: FastifyPluginAsync = async fastify => {
   // `fastify.swagger()` builds the document on the first call.
   await fastify.register(swagger, documentOptions)
-  await fastify.register(swaggerUi, { routePrefix: '/docs', staticCSP: pagePolicy, uiConfig: { persistAuthorization: false, tryItOutEnabled: true } })
+  await fastify.register(async scope => {
+    scope.setErrorHandler(sendFileProblem)
+    await scope.register(swaggerUi, { routePrefix: '/docs', staticCSP: pagePolicy, uiConfig: { persistAuthorization: false, tryItOutEnabled: true } })
+  })
   fastify.get('/openapi.json', { schema: { hide: true } }, async () => fastify.swagger())
 }
 

@@ -4,18 +4,10 @@ import { sendProblem } from '../src/error-response.ts'
 import { Problem } from '../src/problems.ts'
 import { whyUnroutable } from '../src/unroutable.ts'
 
-declare module 'fastify' {
-  interface FastifyRequest {
-    /** What the request was refused with. */
-    problem: Problem | null
-  }
-}
-
 /** Every refusal and failure leaves as a problem detail, also on addresses and methods that do not exist. */
 const problems: FastifyPluginAsync = async fastify => {
   const methods = new Map<string, string[]>()
 
-  fastify.decorateRequest('problem', null)
   fastify.setErrorHandler((error, _request, reply) => sendProblem(reply, error))
 
   fastify.addHook('onRoute', ({ url, method }) => {
@@ -52,4 +44,4 @@ function allowedMethods (methods: Map<string, string[]>, path: string): string[]
 }
 
 // Limits come first, so that a flood of unknown addresses is limited too.
-export default fp(problems, { name: 'problems', dependencies: ['rate-limit'] })
+export default fp(problems, { name: 'problems', dependencies: ['rate-limit', 'request-outcome'] })

@@ -3,18 +3,18 @@ import fp from 'fastify-plugin'
 import { TokenRefusal } from '../src/cognito/refusal.ts'
 import { readTraceParent } from '../src/trace-context.ts'
 
-/** One line a request: the route, never the address, in which a client may have put a token. */
+/** Logs one line a request. The line has the route, never the address, in which a client may have put a token. */
 const requestLog: FastifyPluginAsync = async fastify => {
-  fastify.addHook('onResponse', (request, reply, done) => {
+  fastify.observeRequests((request, reply, status) => {
     const { method, problem, routeOptions, span, headers: { traceparent } } = request
     const ms = Math.round(reply.elapsedTime * 10) / 10
     const reason = problem?.cause instanceof TokenRefusal ? problem.cause.reason : undefined
     const parent = traceparent === undefined ? undefined : readTraceParent(traceparent)
-    // What is shed is counted and summed up: a line each would cost more than the refusal.
+    // The load shedder logs a sum of its refusals: a line for each would cost more than the refusal.
     request.log[problem?.code === 'overloaded' ? 'debug' : 'info']({
       method,
       route: routeOptions.url,
-      status: reply.statusCode,
+      status,
       ms,
       code: problem?.code,
       reason,
@@ -22,8 +22,7 @@ const requestLog: FastifyPluginAsync = async fastify => {
       parentId: parent?.parentId,
       spanId: span?.spanId
     }, 'request')
-    done()
   })
 }
 
-export default fp(requestLog, { name: 'request-log', dependencies: ['problems'] })
+export default fp(requestLog, { name: 'request-log', dependencies: ['request-outcome'] })

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { sendFileProblem } from '../src/http/file-problem.ts'
 
 interface WebOptions {
   userPoolIds: string[]
@@ -30,19 +31,22 @@ const web: FastifyPluginAsync<WebOptions> = async (fastify, options) => {
   // Loaded where it is used: it brings much with it.
   const { default: fastifyStatic } = await import('@fastify/static')
   const headers = pageHeaders(endpoint ?? `https://cognito-idp.${region}.amazonaws.com`)
-  await fastify.register(fastifyStatic, {
-    root: webFolder,
-    // One route a file: every other address keeps its own 404 and 405.
-    wildcard: false,
-    preCompressed: true,
-    globIgnore: ['**/*.br', '**/*.gz'],
-    decorateReply: false,
-    cacheControl: false,
-    setHeaders: (reply, path) => {
-      // Vite names what it puts into assets/ by its content.
-      const hashed = path.startsWith(`${webFolder}/assets/`)
-      reply.headers({ ...headers, 'cache-control': hashed ? 'public, max-age=31536000, immutable' : 'no-cache' })
-    }
+  await fastify.register(async scope => {
+    scope.setErrorHandler(sendFileProblem)
+    await scope.register(fastifyStatic, {
+      root: webFolder,
+      // One route a file: every other address keeps its own 404 and 405.
+      wildcard: false,
+      preCompressed: true,
+      globIgnore: ['**/*.br', '**/*.gz'],
+      decorateReply: false,
+      cacheControl: false,
+      setHeaders: (reply, path) => {
+        // Vite names what it puts into assets/ by its content.
+        const hashed = path.startsWith(`${webFolder}/assets/`)
+        reply.headers({ ...headers, 'cache-control': hashed ? 'public, max-age=31536000, immutable' : 'no-cache' })
+      }
+    })
   })
 }
 

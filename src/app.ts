@@ -8,6 +8,7 @@ import { brokenRequestHandler } from './broken-request.ts'
 import type { Config } from './config.ts'
 import { serializeError } from './error-log.ts'
 import { namesOneHost } from './host.ts'
+import { requestOutcome } from './http/request-outcome.ts'
 import { Problem } from './problems.ts'
 import { requestId } from './request-id.ts'
 import { constantHeaders } from './responses.ts'
@@ -20,6 +21,9 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   fastify.setValidatorCompiler(compileValidator)
   fastify.setSerializerCompiler(compileSerializer)
   takeJsonAlone(fastify)
+  routeAnyExpectation(fastify.server)
+  // Before every other hook: a request that one of them refuses, or takes over, is reported too.
+  await fastify.register(requestOutcome)
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).headers(constantHeaders)
     // Node reads nothing more on a connection on which another protocol was asked for, though there is none here.
@@ -47,6 +51,14 @@ function takeJsonAlone (fastify: FastifyInstance): void {
     if (body === '' && request.routeOptions.schema?.body === undefined) done(null)
     else parseJson(request, body, done)
   })
+}
+
+/**
+ * Routes a request with an unknown `Expect` header as if the header were absent, which RFC 9110 10.1.1 allows. Node would answer
+ * 417 itself, outside of all hooks: without a limit, a problem or a log line.
+ */
+function routeAnyExpectation (server: Server): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
 }
 
 // Not encapsulated, so that the error and not-found handlers are those of the whole server.

@@ -1,12 +1,13 @@
 import { randomUUID } from 'node:crypto'
-import type { ServerResponse } from 'node:http'
+import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
+import { noteRefusal, requestOf } from './http/request-outcome.ts'
 import { catalogue, Problem, type ProblemCode } from './problems.ts'
 import { constantHeaders, problemBody } from './responses.ts'
 
-/** The answer that Node is about to send on the socket, which has no other name for it. */
-type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null }
+/** Node keeps the response that is next to be sent, and the request that is being read, under names of its own. */
+type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null, parser?: { incoming?: IncomingMessage | null } | null }
 
 /** Those whose answer has been sent, or waits for the one before. */
 const settled = new WeakSet<Socket>()
@@ -36,8 +37,8 @@ function answer (fastify: FastifyInstance, error: Error & { code?: string }, soc
   // Node tells of every piece that comes after the first that was wrong.
   if (settled.has(socket)) return
   settled.add(socket)
-  const pending = socket._httpMessage
-  if (pending != null && !pending.writableFinished) {
+  const pending = socket._httpMessage?.writableFinished === false ? socket._httpMessage : undefined
+  if (pending !== undefined) {
     // A request that came whole has its answer on the way: what is written now would be taken for it.
     if (pending.req.complete) {
       pending.once('finish', () => {
@@ -53,16 +54,24 @@ function answer (fastify: FastifyInstance, error: Error & { code?: string }, soc
       return
     }
   }
-  // Bytes after a request that said it would be the last, and that has been answered.
-  if (!socket.writable || error.code === 'HPE_CLOSED_CONNECTION') {
+  // Bytes after a request that said it would be the last, or in the body of one: it has been answered.
+  const isAnswered = pending === undefined && socket.parser?.incoming?.complete === false
+  if (!socket.writable || error.code === 'HPE_CLOSED_CONNECTION' || isAnswered) {
     close(socket)
     return
   }
   const [code, detail] = brokenRequests[error.code ?? ''] ?? notHttp
-  const reqId = randomUUID()
-  const body = JSON.stringify(problemBody(new Problem(code, detail), reqId))
-  log({ reqId, status: catalogue[code][0], code, reason: error.code })
-  fastify.noteBrokenRequest?.(code)
+  const problem = new Problem(code, detail)
+  const request = pending && requestOf(pending)
+  const reqId = request?.id ?? randomUUID()
+  const body = JSON.stringify(problemBody(problem, reqId))
+  if (request === undefined) {
+    log({ reqId, status: catalogue[code][0], code, reason: error.code })
+    fastify.noteBrokenRequest?.(code)
+  } else if (error.code !== 'HPE_INVALID_EOF_STATE') {
+    // The request is logged when its connection closes. One whose client ended the connection within the body counts as left.
+    noteRefusal(request, problem)
+  }
   socket.write([
     `HTTP/1.1 ${catalogue[code][0]} ${catalogue[code][1]}`,
     'Content-Type: application/problem+json; charset=utf-8',

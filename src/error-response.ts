@@ -5,7 +5,8 @@ import { problemBody } from './responses.ts'
 
 /** Answers with the problem that an error is to the client. */
 export function sendProblem (reply: FastifyReply, error: unknown): void {
-  const problem = asProblem(error)
+  const { errored } = reply.request.raw
+  const problem = error === errored ? new Problem('validation_failed', 'The body did not arrive whole.') : asProblem(error)
   reply.request.problem = problem
   if (problem.code === 'internal_error' || problem.code === 'storage_unavailable') reply.log.error({ err: problem.cause }, problem.message)
   if (staysOpen(reply)) reply.removeHeader('connection')
@@ -31,8 +32,6 @@ function asProblem (error: unknown): Problem {
   if (error instanceof Problem) return error
   const known = frameworkErrors[codeOf(error)]
   if (known !== undefined) return new Problem(...known)
-  const refused = fileRefusals[statusOf(error)]
-  if (refused !== undefined) return new Problem(...refused)
   if (isStorageUnavailable(error)) {
     return temporaryProblem('storage_unavailable', 'The database does not answer; try again.', { cause: error })
   }
@@ -43,18 +42,6 @@ function codeOf (error: unknown): string {
   // Fastify's parser refuses __proto__ in JSON with a SyntaxError that has a status and no code.
   if (error instanceof SyntaxError && 'statusCode' in error) return 'FST_ERR_CTP_INVALID_JSON_BODY'
   return error instanceof Error && 'code' in error ? String(error.code) : ''
-}
-
-function statusOf (error: unknown): number {
-  return error instanceof Error && 'statusCode' in error ? Number(error.statusCode) : 500
-}
-
-// What @fastify/static refuses of a request for a file; these errors have a status and no code.
-const fileRefusals: Partial<Record<number, [ProblemCode, string]>> = {
-  403: ['not_found', 'There is nothing at this address.'],
-  404: ['not_found', 'There is nothing at this address.'],
-  412: ['precondition_failed', 'The file is not as the request has it.'],
-  416: ['range_not_satisfiable', 'The file is shorter than that.']
 }
 
 // https://fastify.dev/docs/latest/Reference/Errors/

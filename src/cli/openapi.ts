@@ -1,8 +1,9 @@
-import { mkdirSync, writeFileSync } from 'node:fs'
+import { writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Fastify from 'fastify'
 import { app, serverOptions } from '../app.ts'
 import { readConfig } from '../config.ts'
+import { makeFolder } from '../database/make-folder.ts'
 
 const [path] = process.argv.slice(2)
 if (path === undefined || path === '--help') {
@@ -14,7 +15,7 @@ if (path === undefined || path === '--help') {
   const server = Fastify(serverOptions(config))
   await server.register(app, config)
   await server.ready()
-  mkdirSync(dirname(path), { recursive: true })
+  makeFolder(dirname(path))
   writeFileSync(path, JSON.stringify(await server.swagger(), null, 2))
   await server.close()
 }

@@ -1,7 +1,8 @@
-import { closeSync, constants, copyFileSync, existsSync, fsyncSync, mkdirSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
+import { closeSync, constants, copyFileSync, existsSync, fsyncSync, openSync, renameSync, rmSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { fileIdentity } from './file-identity.ts'
+import { makeFolder } from './make-folder.ts'
 
 /** Pages that are copied between two looks at the signals. */
 const pagesAStep = 1_000
@@ -60,7 +61,7 @@ export function restore (backup: string, database: string): string | undefined {
   if (!existsSync(backup)) throw new Error(`There is no backup ${backup}.`)
   if (fileIdentity(backup) === fileIdentity(database)) throw new Error(`${backup} is the database itself.`)
   if (existsSync(`${backup}-wal`)) throw new Error(`${backup} has a write-ahead log beside it: somebody has it open, or it is no backup.`)
-  mkdirSync(dirname(database), { recursive: true })
+  makeFolder(dirname(database))
   const partial = `${database}.partial-${process.pid}`
   try {
     copyFileSync(backup, partial, constants.COPYFILE_EXCL)

@@ -1,9 +1,10 @@
 import { Kysely } from 'kysely'
 import { queryLog, type ObserveQuery } from './observe.ts'
-import { type Connections, isPostgresConflict, isPostgresSerializationFailure, isPostgresUnavailable, postgresDialect } from './postgres.ts'
+import { type Connections, isPostgresConflict, isPostgresSerializationFailure, postgresDialect } from './postgres.ts'
 import { isSqliteConflict, isSqliteUnavailable, sqliteDialect, sqliteDriver } from './sqlite.ts'
 import { provideStatistics, type PoolStatistics } from './statistics.ts'
 import type { Database, Tables } from './tables.ts'
+import { isMarkedUnavailable } from './unavailable.ts'
 
 const changeMarks = new WeakMap<Database, () => number>()
 const fileReplacers = new WeakMap<Database, (prepare: () => Promise<unknown>) => Promise<boolean>>()
@@ -69,9 +70,9 @@ export async function withoutTimeLimits<Result> (db: Database, work: (db: Databa
   }
 }
 
-/** Whether the storage, not what was asked of it, is at fault: to be answered with 503 and tried again. */
+/** Whether an error came from the database and says that the storage is at fault, not the query: the response is a 503. */
 export function isStorageUnavailable (error: unknown): boolean {
-  return isSqliteUnavailable(error) || isPostgresUnavailable(error)
+  return isSqliteUnavailable(error) || isMarkedUnavailable(error)
 }
 
 /** Whether a row would repeat what has to be unique. */

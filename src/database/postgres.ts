@@ -2,6 +2,7 @@ import type { Pool, PoolClient } from 'pg'
 import { PostgresDialect, type Dialect, type PostgresCursor, type PostgresPool, type PostgresPoolClient, type PostgresQueryResult } from 'kysely'
 import { readPostgresUrl } from './postgres-url.ts'
 import type { PoolStatistics } from './statistics.ts'
+import { markUnavailable } from './unavailable.ts'
 
 interface PostgresOptions {
   patient?: boolean
@@ -70,6 +71,8 @@ export class Connections implements PostgresPool {
     if (this.#pool.waitingCount === 0) this.#waitingSince = came
     try {
       return new Connection(await this.#pool.connect())
+    } catch (error) {
+      throw marked(error)
     } finally {
       // Who waits is served in turn, so all others came later.
       if (came > this.#waitingSince) this.#waitingSince = came
@@ -107,7 +110,7 @@ class Connection implements PostgresPoolClient {
       return Object(await this.#client.query(statement, [...parameters]))
     } catch (error) {
       if (error instanceof Error && (!isFromServer(error) || error.code === readOnly)) this.#lost = error
-      throw error
+      throw marked(error)
     }
   }
 
@@ -118,10 +121,15 @@ class Connection implements PostgresPoolClient {
 
 const readOnly = '25006'
 
+/** Marks an error where it leaves the driver. Its code alone would not do: client sockets, Redis and `fetch` fail with the same codes. */
+function marked (error: unknown): unknown {
+  if (error instanceof Error && isUnavailable(error)) markUnavailable(error)
+  return error
+}
+
 /** Whether the server, not the query, is at fault. https://www.postgresql.org/docs/current/errcodes-appendix.html */
-export function isPostgresUnavailable (error: unknown): boolean {
+function isUnavailable (error: Error): boolean {
   if (isFromServer(error)) return error.code === readOnly || /^(08|28|3D|40|53|57|58|F0|XX)/.test(error.code)
-  if (!(error instanceof Error)) return false
   return 'code' in error ? /^(ECONN|EPIPE|ETIMEDOUT|ENOTFOUND|EAI_AGAIN|EHOST|ENET|ERR_TLS|ERR_SSL|CERT_|DEPTH_ZERO|SELF_SIGNED|UNABLE_TO)/.test(String(error.code)) : /timeout|terminated|Connection/i.test(error.message)
 }
 

@@ -1,7 +1,7 @@
-import { mkdirSync } from 'node:fs'
 import { dirname } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { SqliteAdapter, SqliteDialect, type Dialect } from 'kysely'
+import { makeFolder } from './make-folder.ts'
 import { SqliteDriver } from './sqlite-driver.ts'
 import { SqliteFile } from './sqlite-file.ts'
 
@@ -32,7 +32,7 @@ export function isSqliteConflict (error: unknown): boolean {
 }
 
 function openFile (path: string, mustExist: boolean): BetterSqlite3.Database {
-  if (path !== ':memory:' && !mustExist) mkdirSync(dirname(path), { recursive: true })
+  if (path !== ':memory:' && !mustExist) makeFolder(dirname(path))
   const file = new BetterSqlite3(path, { timeout: 5_000, fileMustExist: mustExist && path !== ':memory:' })
   try {
     file.pragma('journal_mode = WAL')
