@@ -96,6 +96,19 @@ t.test('nothing is written into an answer that has begun', async t => {
   t.notMatch(await received(socket), /HTTP/)
 })
 
+t.test('a request with an unknown Expect header takes the same way as one without', async t => {
+  const { app, log } = await startApp(t, { RATE_LIMIT_MAX: '2' })
+  const { port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
+  for (const status of [401, 401, 429]) {
+    log.length = 0
+    const socket = connect({ host: '127.0.0.1', port: Number(port) })
+    t.teardown(() => socket.destroy())
+    socket.write('GET /articles HTTP/1.1\r\nHost: a\r\nExpect: x\r\nConnection: close\r\n\r\n')
+    t.match(await answer(socket), new RegExp(`^HTTP/1\\.1 ${status} [\\s\\S]*application/problem\\+json`))
+    t.match(log.map(line => JSON.parse(line)), [{ msg: 'request', route: '/articles', status }])
+  }
+})
+
 t.test('a request that does not arrive in time is a 408', async t => {
   const { app, open } = await startListening(t)
   const connected = once(app.server, 'connection')

@@ -151,6 +151,15 @@ t.test('a restore sets aside a write-ahead log whose database is gone, which wou
   t.strictSame(namesIn(path), ['a', 'b'])
 })
 
+t.test('a restore to a folder that cannot be made fails with one line', { skip: process.platform !== 'linux' }, async t => {
+  const folder = t.testdir()
+  await makeDatabase(`${folder}/articles.db`, 'First')
+  t.equal((await backup(`${folder}/articles.db`, `${folder}/copy.db`)).status, 0)
+  const { status, stderr } = await backupProcess(t, '/proc/nope/x.db', '--restore', `${folder}/copy.db`)
+  t.equal(status, 1)
+  t.match(stderr, /^[^\n]*\/proc\/nope[^\n]*\n$/)
+})
+
 t.test('a restore of what is no backup replaces nothing', async t => {
   const folder = t.testdir({ 'letter.db': 'This is a letter, and not a database at all.' })
   const path = `${folder}/articles.db`

@@ -147,6 +147,27 @@ t.test('reading request.user or request.account where no guard ran is a mistake 
   t.match(log.join(''), 'request.account was read where loadAccount has not run')
 })
 
+t.test('an error that has the code or status of another part is a 500, not a fault of the database or of a file', async t => {
+  const foreign = [
+    { code: 'ECONNRESET', message: 'read ECONNRESET' },
+    { code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:6379' },
+    { code: 'EPIPE', message: 'write EPIPE' },
+    { code: 'ETIMEDOUT', message: 'Connection timeout' },
+    { code: 'UND_ERR_CONNECT_TIMEOUT', message: 'Connect Timeout Error' },
+    { message: 'Connection is closed.' },
+    { code: '57P03', severity: 'FATAL', message: 'the database system is starting up' },
+    { code: 'SQLITE_BUSY', message: 'database is locked' },
+    ...[403, 404, 412, 416].map(statusCode => ({ statusCode, message: 'Response status code 404' }))
+  ]
+  const { app } = await startApp(t, {}, undefined, app => {
+    app.get('/foreign/:n', async ({ params }) => {
+      const { message, ...members } = foreign[Number(Object(params).n)] ?? { message: '' }
+      throw Object.assign(new Error(message), members)
+    })
+  })
+  for (const n of foreign.keys()) isProblem(t, await app.inject(`/foreign/${n}`), 500, 'internal_error')
+})
+
 t.test('a problem keeps its headers, and is not logged as a fault', async t => {
   const { app, log } = await startApp(t, {}, undefined, failing)
   const response = await app.inject('/boom/problem')
