@@ -95,7 +95,7 @@ async function serve (env: Record<string, string>, address: string, emulator: Em
   })
   const over = Promise.race([service.exited, stopped])
   const ended = new AbortController()
-  over.finally(() => ended.abort())
+  over.then(() => ended.abort(), () => ended.abort())
   try {
     await Promise.race([over, untilReady(address, ended.signal)])
     if (!ended.signal.aborted) {

@@ -41,7 +41,7 @@ export async function untilReady (address: string, signal: AbortSignal): Promise
   let lack = 'it does not answer'
   while (!signal.aborted) {
     try {
-      const response = await fetch(`${address}/health/ready`, { signal: deadline })
+      const response = await fetch(`${address}/health/ready`, { signal: AbortSignal.any([signal, deadline]) })
       if (response.ok) return
       lack = await response.text()
     } catch {

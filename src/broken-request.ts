@@ -9,7 +9,7 @@ import { constantHeaders, problemBody } from './responses.ts'
 /** Node keeps the response that is next to be sent, and the request that is being read, under names of its own. */
 type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null, parser?: { incoming?: IncomingMessage | null } | null }
 
-/** Those whose answer has been sent, or waits for the one before. */
+/** Sockets whose answer has been sent, or waits for the one before. */
 const settled = new WeakSet<Socket>()
 
 /**

@@ -27,7 +27,7 @@ function staysOpen (reply: FastifyReply): boolean {
   return reply.hasHeader('connection') && complete && reply.raw.shouldKeepAlive && headers.upgrade === undefined
 }
 
-// What is not foreseen becomes a 500 that says nothing of the inside.
+// An unforeseen error becomes a 500 that says nothing of the inside.
 function asProblem (error: unknown): Problem {
   if (error instanceof Problem) return error
   const known = frameworkErrors[codeOf(error)]

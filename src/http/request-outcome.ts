@@ -11,7 +11,7 @@ declare module 'fastify' {
   interface FastifyRequest {
     [isOver]: boolean
     [refusal]: Problem | undefined
-    /** What the request was refused with. */
+    /** The problem that the request was refused with. */
     problem: Problem | null
   }
 }

@@ -101,7 +101,7 @@ t.test('a body is never a request, whether somebody reads it or not', async t =>
     ['of a method that does not', `DELETE /articles HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 405],
     ['of a broken address', `POST /% HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 400],
     ['of a request without Host', `POST /articles HTTP/1.1\r\n${token}\r\n${length}\r\n\r\n${evil}`, 400],
-    ['of an expectation that is not met', `POST /articles HTTP/1.1\r\nHost: a\r\n${token}\r\nExpect: miracles\r\n${length}\r\n\r\n${evil}`, 417]
+    ['of an unknown expectation', `POST /articles HTTP/1.1\r\nHost: a\r\n${token}\r\nExpect: miracles\r\n${length}\r\n\r\n${evil}`, 415]
   ]
   for (const [name, bytes, status, handler] of attacks) {
     const { statuses } = await wire.exchange(bytes + last)

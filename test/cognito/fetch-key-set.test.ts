@@ -136,3 +136,23 @@ t.test('fetchKeySet stops when it is told to', async t => {
   stop.abort(new Error('stopped by the test'))
   await t.rejects(fetched, { message: 'stopped by the test' })
 })
+
+t.test('fetchKeySet rejects with a signal that is aborted already, and asks nothing', async t => {
+  const pool = await startPool(t)
+  await t.rejects(fetchKeySet(pool.issuer, AbortSignal.abort(new Error('stopped by the test'))), { message: 'stopped by the test' })
+  t.equal(pool.fetches.length, 0)
+})
+
+t.test('fetchKeySet rejects where it is aborted, or the connection is reset, midway', async t => {
+  for (const end of ['abort', 'reset']) {
+    const pool = await startPool(t)
+    const stop = new AbortController()
+    pool.answer = (_request, response) => {
+      response.writeHead(200, { 'content-type': 'application/json' }).write('{"keys":[', () => {
+        if (end === 'abort') stop.abort(new Error('stopped by the test'))
+        else response.socket?.resetAndDestroy()
+      })
+    }
+    await t.rejects(fetchKeySet(pool.issuer, stop.signal), end)
+  }
+})
