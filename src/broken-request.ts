@@ -62,7 +62,7 @@ function answer (fastify: FastifyInstance, error: Error & { code?: string }, soc
   }
   const [code, detail] = brokenRequests[error.code ?? ''] ?? notHttp
   const problem = new Problem(code, detail)
-  const request = pending && requestOf(pending)
+  const request = pending && requestOf(socket, pending)
   const reqId = request?.id ?? randomUUID()
   const body = JSON.stringify(problemBody(problem, reqId))
   if (request === undefined) {

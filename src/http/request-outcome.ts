@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http'
+import type { Socket } from 'node:net'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Problem } from '../problems.ts'
@@ -9,7 +10,6 @@ declare module 'fastify' {
     observeRequests (observe: ObserveRequest): void
   }
   interface FastifyRequest {
-    [isOver]: boolean
     [refusal]: Problem | undefined
     /** The problem that the request was refused with. */
     problem: Problem | null
@@ -21,13 +21,13 @@ export type ObserveRequest = (request: FastifyRequest, reply: FastifyReply, stat
 /** The status of a request whose client left before the response was sent. Clients never see it; nginx logs the same number. */
 const clientClosedRequest = 499
 
-const isOver = Symbol('request is over')
 const refusal = Symbol('problem written to the socket')
-const requests = new WeakMap<ServerResponse, FastifyRequest>()
+/** The requests in progress on each connection. A listener for each request would cost a tenth of a short request. */
+const inProgress = new WeakMap<Socket, Set<FastifyReply>>()
 
-/** The request of a response of Node's. */
-export function requestOf (response: ServerResponse): FastifyRequest | undefined {
-  return requests.get(response)
+/** The request in progress whose response Node is about to send on a socket. */
+export function requestOf (socket: Socket, response: ServerResponse): FastifyRequest | undefined {
+  return Array.from(inProgress.get(socket) ?? []).find(({ raw }) => raw === response)?.request
 }
 
 /** Notes the problem that was written to the socket of a request, past its response object. */
@@ -39,29 +39,36 @@ export function noteRefusal (request: FastifyRequest, problem: Problem): void {
 const plugin: FastifyPluginAsync = async fastify => {
   const observers: ObserveRequest[] = []
   fastify.decorate('observeRequests', observe => { observers.push(observe) })
-  fastify.decorateRequest(isOver, false)
   fastify.decorateRequest(refusal, undefined)
   fastify.decorateRequest('problem', null)
 
-  fastify.addHook('onRequest', (request, reply, done) => {
-    requests.set(reply.raw, request)
-    // Node emits `close` for every response: after `finish` where the response was sent, without it where the connection closed.
-    reply.raw.once('close', () => {
-      request.problem = request[refusal] ?? request.problem
-      report(request, reply, request[refusal]?.statusCode ?? clientClosedRequest)
-    })
+  fastify.addHook('onRequest', ({ raw: { socket } }, reply, done) => {
+    const replies = inProgress.get(socket) ?? watch(socket)
+    replies.add(reply)
     done()
   })
-  // Fastify runs this on `finish`, and also when a handler writes after the client left.
+  // Fastify runs this when the response was sent, and also when a handler writes after the client left.
   fastify.addHook('onResponse', (request, reply, done) => {
-    report(request, reply, reply.statusCode)
+    if (inProgress.get(request.raw.socket)?.delete(reply) === true) report(reply, reply.statusCode)
     done()
   })
 
-  function report (request: FastifyRequest, reply: FastifyReply, status: number): void {
-    if (request[isOver]) return
-    request[isOver] = true
-    for (const observe of observers) observe(request, reply, status)
+  function watch (socket: Socket): Set<FastifyReply> {
+    const replies = new Set<FastifyReply>()
+    inProgress.set(socket, replies)
+    socket.once('close', () => {
+      inProgress.delete(socket)
+      for (const reply of replies) {
+        const { request } = reply
+        request.problem = request[refusal] ?? request.problem
+        report(reply, request[refusal]?.statusCode ?? clientClosedRequest)
+      }
+    })
+    return replies
+  }
+
+  function report (reply: FastifyReply, status: number): void {
+    for (const observe of observers) observe(reply.request, reply, status)
   }
 }
 
