@@ -3,6 +3,7 @@ import { containing, pageOf, searchInSlices, type Page } from '../database/slice
 import type { Database, Tables } from '../database/tables.ts'
 import type { ListQuery } from '../paging.ts'
 import type { User } from '../users/queries.ts'
+import { refuseRemovedUser } from '../users/removed-user.ts'
 import type { Article } from './schemas.ts'
 
 /** An article with what is needed to change it: who may, and since when nobody else has. */
@@ -38,12 +39,14 @@ export async function findArticle (db: Database, id: number): Promise<StoredArti
     .executeTakeFirst()
 }
 
+/** @throws {Problem} `no_such_user` where the foreign key `author_id` is violated: the author was removed meanwhile */
 export async function insertArticle (db: Database, { name, author }: { name: string, author: User }): Promise<Article> {
   const now = new Date().toISOString()
   const { id } = await db.insertInto('articles')
     .values({ name, name_key: name.toLowerCase(), author_id: author.id, created_at: now, updated_at: now })
     .returning('id')
     .executeTakeFirstOrThrow()
+    .catch(refuseRemovedUser)
   return { id, name, author: author.username, createdAt: now, updatedAt: now }
 }
 

@@ -1,7 +1,7 @@
 import { Kysely } from 'kysely'
 import { queryLog, type ObserveQuery } from './observe.ts'
-import { type Connections, isPostgresConflict, isPostgresSerializationFailure, postgresDialect } from './postgres.ts'
-import { isSqliteConflict, isSqliteUnavailable, sqliteDialect, sqliteDriver } from './sqlite.ts'
+import { type Connections, isPostgresConflict, isPostgresForeignKeyViolation, isPostgresSerializationFailure, postgresDialect } from './postgres.ts'
+import { isSqliteConflict, isSqliteForeignKeyViolation, isSqliteUnavailable, sqliteDialect, sqliteDriver } from './sqlite.ts'
 import { provideStatistics, type PoolStatistics } from './statistics.ts'
 import type { Database, Tables } from './tables.ts'
 import { isMarkedUnavailable } from './unavailable.ts'
@@ -78,6 +78,11 @@ export function isStorageUnavailable (error: unknown): boolean {
 /** Whether a row would repeat what has to be unique. */
 export function isConflict (error: unknown): boolean {
   return isSqliteConflict(error) || isPostgresConflict(error)
+}
+
+/** Whether a row would refer to one that is not there, or was deleted meanwhile. */
+export function isForeignKeyViolation (error: unknown): boolean {
+  return isSqliteForeignKeyViolation(error) || isPostgresForeignKeyViolation(error)
 }
 
 /** Whether a transaction could not be put in order with others, and may succeed when it is tried again. */

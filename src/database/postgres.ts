@@ -138,6 +138,11 @@ export function isPostgresConflict (error: unknown): boolean {
   return isFromServer(error) && error.code === '23505'
 }
 
+/** Whether a row would refer to one that is not there, or not any more. */
+export function isPostgresForeignKeyViolation (error: unknown): boolean {
+  return isFromServer(error) && error.code === '23503'
+}
+
 /** Serialisation failures and deadlocks, which distributed engines report in the normal course of things. */
 export function isPostgresSerializationFailure (error: unknown): boolean {
   return isFromServer(error) && (error.code === '40001' || error.code === '40P01')

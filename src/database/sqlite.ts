@@ -31,6 +31,11 @@ export function isSqliteConflict (error: unknown): boolean {
   return error instanceof BetterSqlite3.SqliteError && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(error.code)
 }
 
+/** Whether a row would refer to one that is not there, or not any more. */
+export function isSqliteForeignKeyViolation (error: unknown): boolean {
+  return error instanceof BetterSqlite3.SqliteError && error.code === 'SQLITE_CONSTRAINT_FOREIGNKEY'
+}
+
 function openFile (path: string, mustExist: boolean): BetterSqlite3.Database {
   if (path !== ':memory:' && !mustExist) makeFolder(dirname(path))
   const file = new BetterSqlite3(path, { timeout: 5_000, fileMustExist: mustExist && path !== ':memory:' })

@@ -33,7 +33,9 @@ export async function once<Answer> (db: Database, key: IdempotencyKey, body: unk
       return answer
     }
     const kept = await findAnswer(transaction, key)
-    if (kept?.fingerprint !== fingerprint) {
+    // The key has expired meanwhile, or was deleted with its user: the next `insertKey` inserts it, or throws `no_such_user`.
+    if (kept === undefined) return once(transaction, key, body, work)
+    if (kept.fingerprint !== fingerprint) {
       throw new Problem('idempotency_mismatch', 'This Idempotency-Key came before with another body; use a new key for a new request.')
     }
     return JSON.parse(kept.answer)

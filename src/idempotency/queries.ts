@@ -1,4 +1,5 @@
 import type { Database } from '../database/tables.ts'
+import { refuseRemovedUser } from '../users/removed-user.ts'
 
 export interface IdempotencyKey {
   userId: number
@@ -12,13 +13,18 @@ export interface KeptAnswer {
   answer: string
 }
 
-/** Takes a key for the request at hand; false where another request has it, whose answer can then be found. */
+/**
+ * Takes a key for the request at hand; false where another request has it, whose answer can then be found. The primary key is
+ * expected to be violated by such a request, and `on conflict` handles it.
+ * @throws {Problem} `no_such_user` where the foreign key `user_id` is violated: the user was removed meanwhile
+ */
 export async function insertKey (db: Database, { userId, route, key }: IdempotencyKey, fingerprint: string, expiresAt: string): Promise<boolean> {
   const row = await db.insertInto('idempotency_keys')
     .values({ user_id: userId, route, key, fingerprint, expires_at: expiresAt })
     .onConflict(conflict => conflict.doNothing())
     .returning('key')
     .executeTakeFirst()
+    .catch(refuseRemovedUser)
   return row !== undefined
 }
 

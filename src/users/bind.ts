@@ -1,4 +1,5 @@
 import { insertAudit } from '../audit/queries.ts'
+import { isConflict } from '../database/open.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { bindUser, findUserByEmail, findUserByIdentity, insertUser, type User } from './queries.ts'
@@ -28,7 +29,16 @@ export interface BindOptions {
  */
 export async function bindIdentity (db: Database, identity: Identity, { actor, provision }: BindOptions): Promise<User | NotBound> {
   const { issuer, subject, username, email, emailVerified } = identity
-  return inTransaction(db, async transaction => {
+  try {
+    return await inTransaction(db, bind)
+  } catch (error) {
+    // Two first requests of one identity with two addresses find two unbound users. The second `bindUser` violates the unique
+    // constraint on the identity, and the first one wins. A transaction of the caller cannot go on: PostgreSQL has aborted it.
+    if (!isConflict(error) || db.isTransaction) throw error
+    return settled(db)
+  }
+
+  async function bind (transaction: Database): Promise<User | NotBound> {
     const owner = email === null ? undefined : await findUserByEmail(transaction, email)
     if (owner !== undefined && owner.sub !== null) return settled(transaction)
     if (owner === undefined && !provision) return 'unknown'
@@ -40,7 +50,7 @@ export async function bindIdentity (db: Database, identity: Identity, { actor, p
     if (user === undefined) return settled(transaction)
     await insertAudit(transaction, actor, owner === undefined ? 'created' : 'bound', user, { issuer, sub: subject })
     return user
-  })
+  }
 
   // Another request of the same user may have been faster, at any moment of this one.
   async function settled (transaction: Database): Promise<User | NotBound> {

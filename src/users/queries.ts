@@ -79,7 +79,7 @@ export async function findUserByEmail (db: Database, email: string): Promise<Use
   return row && asUser(row)
 }
 
-/** The user inserted, or undefined where its username, e-mail or identity is taken. */
+/** The user inserted, or undefined where its username, e-mail or identity is taken: `on conflict` handles all three unique constraints. */
 export async function insertUser (db: Database, { username, email, issuer, sub }: NewUser): Promise<User | undefined> {
   const now = new Date().toISOString()
   const row = await db.insertInto('users')
@@ -89,7 +89,10 @@ export async function insertUser (db: Database, { username, email, issuer, sub }
   return row && asUser(row)
 }
 
-/** The user bound, or undefined where it was bound meanwhile. */
+/**
+ * The user bound, or undefined where it was bound meanwhile.
+ * @throws where another user has this identity: the unique constraint `users_issuer_subject`, to be told by `isConflict`
+ */
 export async function bindUser (db: Database, id: number, issuer: string, subject: string): Promise<User | undefined> {
   const row = await db.updateTable('users')
     .set({ issuer, subject, updated_at: new Date().toISOString() })
@@ -98,7 +101,10 @@ export async function bindUser (db: Database, id: number, issuer: string, subjec
   return row && asUser(row)
 }
 
-/** The user changed, or undefined where it is gone. Check first that the names are free. */
+/**
+ * The user changed, or undefined where it is gone.
+ * @throws where the username or the e-mail is taken: the unique constraints of both, to be told by `isConflict`
+ */
 export async function updateUser (db: Database, id: number, { username, email, disabled }: Partial<Pick<User, 'username' | 'email' | 'disabled'>>): Promise<User | undefined> {
   const row = await db.updateTable('users')
     .set({
