@@ -1,12 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
-import { listPendingMigrations } from '../../src/database/migrate.ts'
+import { Readiness } from '../../src/database/readiness.ts'
 import { temporaryProblem } from '../../src/problems.ts'
 import { json, problems } from '../../src/responses.ts'
 
 const HealthSchema = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' })
 
 const health: FastifyPluginAsyncTypebox = async fastify => {
+  const readiness = new Readiness(fastify.db)
+  fastify.addHook('onClose', () => readiness.close())
+
   fastify.get('/live', {
     config: { rateLimit: false },
     schema: {
@@ -23,7 +26,7 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'getReadiness',
       summary: 'Can requests be served',
-      description: 'Keys in hand, database answering, migrations applied.',
+      description: 'Keys in hand, database answering, migrations applied. The answer of the database is cached for a second.',
       tags: ['health'],
       security: [],
       response: { 200: json(HealthSchema, 'They can.'), ...problems() }
@@ -31,8 +34,10 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
   }, async () => {
     if (fastify.isDraining()) throw temporaryProblem('overloaded', 'The service is stopping.')
     if (!fastify.keyStore.ready) throw temporaryProblem('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
-    const pending = await listPendingMigrations(fastify.db)
-    if (pending.length > 0) throw temporaryProblem('storage_unavailable', 'The database has migrations to come.')
+    const unapplied = await readiness.listUnapplied().catch((cause: unknown) => {
+      throw temporaryProblem('storage_unavailable', 'The database does not answer; try again.', { cause })
+    })
+    if (unapplied.length > 0) throw temporaryProblem('storage_unavailable', 'The database has migrations to come.')
     fastify.noteProbe()
     return { status: 'ok' as const }
   })

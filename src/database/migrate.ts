@@ -1,4 +1,5 @@
 import { readdir } from 'node:fs/promises'
+import { sql } from 'kysely'
 import { Migrator, type Migration, type MigrationProvider } from 'kysely/migration'
 import { withoutTimeLimits } from './open.ts'
 import type { Database } from './tables.ts'
@@ -22,14 +23,34 @@ export async function listPendingMigrations (db: Database): Promise<string[]> {
   return migrations.filter(migration => migration.executedAt === undefined).map(migration => migration.name)
 }
 
+/**
+ * The names of this version's migrations that are not applied, in a database that has been migrated before. One small query; the
+ * folder is read once per process. Migrations that this version does not know, those of a newer one, are ignored.
+ */
+export async function listUnappliedMigrations (db: Database): Promise<string[]> {
+  fileNames ??= readFileNames()
+  const [names, { rows }] = await Promise.all([fileNames, sql<{ name: string }>`select name from kysely_migration`.execute(db)])
+  const applied = new Set(rows.map(({ name }) => name))
+  return names.map(withoutExtension).filter(name => !applied.has(name))
+}
+
+let fileNames: Promise<string[]> | undefined
+
+async function readFileNames (): Promise<string[]> {
+  return (await readdir(folder)).filter(name => /^\d.*\.(ts|js)$/.test(name)).sort()
+}
+
+function withoutExtension (name: string): string {
+  return name.replace(/\.\w+$/, '')
+}
+
 function migrator (db: Database): Migrator {
   return new Migrator({ db, provider })
 }
 
 const provider: MigrationProvider = {
   async getMigrations () {
-    const names = (await readdir(folder)).filter(name => /^\d.*\.(ts|js)$/.test(name)).sort()
-    const migrations = names.map(async (name): Promise<[string, Migration]> => [name.replace(/\.\w+$/, ''), await import(new URL(name, folder).href)])
+    const migrations = (await readFileNames()).map(async (name): Promise<[string, Migration]> => [withoutExtension(name), await import(new URL(name, folder).href)])
     return Object.fromEntries(await Promise.all(migrations))
   }
 }

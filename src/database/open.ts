@@ -62,12 +62,23 @@ export async function replaceFile (db: Database, prepare: () => Promise<unknown>
 export async function withoutTimeLimits<Result> (db: Database, work: (db: Database) => Promise<Result>): Promise<Result> {
   const url = postgresUrls.get(db)
   if (url === undefined) return work(db)
-  const patient = new Kysely<Tables>({ dialect: postgresDialect(url, { patient: true }) })
+  const patient = new Kysely<Tables>({ dialect: postgresDialect(url, { patient: true, poolSize: 1 }) })
   try {
     return await work(patient)
   } finally {
     await patient.destroy()
   }
+}
+
+/**
+ * Opens a handle with one connection of its own, so that its queries never wait for the pool. SQLite has no pool; there the
+ * handle is `db` itself.
+ */
+export function openApart (db: Database): { db: Database, close (): Promise<void> } {
+  const url = postgresUrls.get(db)
+  if (url === undefined) return { db, close: async () => {} }
+  const apart = new Kysely<Tables>({ dialect: postgresDialect(url, { poolSize: 1 }) })
+  return { db: apart, close: () => apart.destroy() }
 }
 
 /** Whether an error came from the database and says that the storage is at fault, not the query: the response is a 503. */

@@ -6,19 +6,21 @@ import { markUnavailable } from './unavailable.ts'
 
 interface PostgresOptions {
   patient?: boolean
+  poolSize?: number
   onPool?: (pool: Connections) => void
 }
 
 /**
  * A dialect over a pool of connections to the server at `url`.
  * @param options.patient whether statements may take as long as they take
+ * @param options.poolSize how many connections are open at most, in place of what the URL says
  * @param options.onPool told of the pool once there is one
  * @throws {Error} where `readPostgresUrl` does not understand the URL
  */
-export function postgresDialect (url: string, { patient = false, onPool }: PostgresOptions = {}): Dialect {
+export function postgresDialect (url: string, { patient = false, onPool, ...options }: PostgresOptions = {}): Dialect {
   const settings = readPostgresUrl(url)
   if (settings === undefined) throw new Error('this is no URL of a PostgreSQL database')
-  const { connectionString, applicationName, poolSize, connectTimeout, statementTimeout } = settings
+  const { connectionString, applicationName, connectTimeout, statementTimeout } = settings
   const limited = !patient && statementTimeout > 0
 
   // Loaded where it is used: a service over SQLite starts without it.
@@ -32,7 +34,7 @@ export function postgresDialect (url: string, { patient = false, onPool }: Postg
         connectionString,
         types,
         application_name: applicationName,
-        max: patient ? 1 : poolSize,
+        max: options.poolSize ?? settings.poolSize,
         connectionTimeoutMillis: connectTimeout,
         keepAlive: true,
         // The server ends what takes too long; where it does not answer at all, this side gives up a little later.

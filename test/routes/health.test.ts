@@ -1,7 +1,7 @@
 import { renameSync } from 'node:fs'
 import { sql } from 'kysely'
 import t from 'tap'
-import { startApp, startPool } from '../helper.ts'
+import { newDatabase, startApp, startPool } from '../helper.ts'
 import { until } from '../service-process.ts'
 
 t.test('GET /health/live answers without a token', async t => {
@@ -30,9 +30,26 @@ t.test('GET /health/ready is a 503 while migrations are to come', async t => {
   const { app } = await startApp(t)
   await until(async () => (await app.inject('/health/ready')).statusCode === 200)
   await sql`DELETE FROM kysely_migration`.execute(app.db)
+  await until(async () => (await app.inject('/health/ready')).statusCode !== 200)
   const response = await app.inject('/health/ready')
   t.match(response, { statusCode: 503, headers: { 'retry-after': '1' } })
   t.match(response.json(), { code: 'storage_unavailable' })
+})
+
+t.test('GET /health/ready ignores an applied migration that this version does not know', async t => {
+  const { app } = await startApp(t)
+  await sql`INSERT INTO kysely_migration (name, timestamp) VALUES ('2999-01-01-01-future', 'now')`.execute(app.db)
+  await until(async () => (await app.inject('/health/ready')).statusCode === 200)
+})
+
+t.test('GET /health/ready does not wait for connections that requests have taken', { skip: process.env.TEST_DATABASE_URL === undefined && 'SQLite has no pool' }, async t => {
+  const url = new URL(await newDatabase(t))
+  url.searchParams.set('pool_max_conns', '1')
+  const { app } = await startApp(t, { DATABASE_URL: url.href })
+  await until(async () => app.keyStore.ready)
+  await app.db.transaction().execute(async () => {
+    t.equal((await app.inject('/health/ready')).statusCode, 200)
+  })
 })
 
 t.test('GET /health/ready is a 503 while the database does not answer', async t => {
