@@ -15,33 +15,36 @@ export interface Answer {
 }
 
 const mostKept = 500
+/** SQLite's queries block the event loop, so others get a turn after so many. */
+const maxMadeTogether = 16
 
 /** The answers of a route. */
 export class Answers<Question> {
   readonly #kept: ReadCache<Answer>
-  readonly #made: GatheredReads<{ question: Question, url: string }, Answer>
+  readonly #made: GatheredReads<{ question: Question, url: string, user: string }, Answer>
 
   /** @param make reads from the database what is asked for at an address, and makes the answer */
-  constructor (db: Database, make: (question: Question, url: string) => Promise<Answer>) {
+  constructor (db: Database, make: (question: Question, url: string, user: string) => Promise<Answer>) {
     this.#kept = new ReadCache(db, mostKept)
-    this.#made = new GatheredReads(() => async ({ question, url }) => {
+    this.#made = new GatheredReads(() => async ({ question, url, user }) => {
       const mark = changeMark(db)
-      const answer = await make(question, url)
+      const answer = await make(question, url, user)
       this.#kept.set(url, answer, mark)
       return answer
-    })
+    }, maxMadeTogether)
   }
 
   /**
    * Answers; where the answer is kept, without a promise, which would cost as much again.
    * @param question what the address asks for, and nothing else of the request
+   * @param user the user in whose name an expensive answer is made; nobody else then shares its making
    * @returns what the handler is to return: the body, where it can be, since Fastify waits for a reply, and that costs more
    */
-  send (request: FastifyRequest, reply: FastifyReply, question: Question): void | Promise<Buffer | FastifyReply> {
+  send (request: FastifyRequest, reply: FastifyReply, question: Question, user = ''): void | Promise<Buffer | FastifyReply> {
     const { url, changeMark: mark } = request
     const kept = this.#kept.get(url, mark)
     // To return undefined would be to answer later.
-    if (kept === undefined) return this.#made.ask(url, { question, url }).then(answer => prepare(request, reply, answer) ?? reply.send())
+    if (kept === undefined) return this.#made.ask(`${user} ${url}`, { question, url, user }).then(answer => prepare(request, reply, answer) ?? reply.send())
     reply.send(prepare(request, reply, kept))
   }
 }

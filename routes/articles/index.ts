@@ -5,6 +5,7 @@ import { Answers, jsonAnswer } from '../../src/answers.ts'
 import { changeArticle, type Change } from '../../src/articles/change.ts'
 import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
 import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema } from '../../src/articles/schemas.ts'
+import { keyOfUser } from '../../src/cognito/identity-key.ts'
 import { entityTag, IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
 import { ListQuerySchema, nextLink, type ListQuery } from '../../src/paging.ts'
@@ -22,8 +23,9 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   fastify.addHook('onRequest', fastify.loadAccount)
   fastify.addHook('onSend', sendConditionally)
 
-  const pages = new Answers(fastify.db, async (query: ListQuery, url) => {
-    const { rows, next } = await listArticles(fastify.db, query)
+  const pages = new Answers(fastify.db, async (query: ListQuery, url, searcher) => {
+    const list = () => listArticles(fastify.db, query)
+    const { rows, next } = searcher === '' ? await list() : await fastify.searches.run(searcher, list)
     const text = serialize(ArticleListSchema, rows)
     const link = next === undefined ? undefined : nextLink(fastify.prefix, url, next)
     return jsonAnswer(text, { etag: entityTag(text, `${link}`), ...(link && { link }) })
@@ -47,7 +49,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
         ...problems(400, 401, 403)
       }
     }
-  }, (request, reply) => pages.send(request, reply, request.query))
+  }, (request, reply) => pages.send(request, reply, request.query, request.query.q ? keyOfUser(request.user) : ''))
 
   fastify.post('/', {
     schema: {

@@ -5,6 +5,7 @@ import type { ListQuery } from '../paging.ts'
 import type { User } from '../users/queries.ts'
 import { refuseRemovedUser } from '../users/removed-user.ts'
 import type { Article } from './schemas.ts'
+import { findBlocksEnd, findSearchIndex, listArticlesInBlocks, trigramQuery } from './search-queries.ts'
 
 /** An article with what is needed to change it: who may, and since when nobody else has. */
 export interface StoredArticle extends Article {
@@ -12,7 +13,7 @@ export interface StoredArticle extends Article {
   version: number
 }
 
-/** A page of the articles, by id; with `q`, of those whose name contains it, in any case. */
+/** A page of the articles, by id; with `q`, of those whose name contains it, in any case. An index needs three characters; less is a bounded scan. */
 export async function listArticles (db: Database, { limit, after, order, q = '' }: ListQuery): Promise<Page<Article>> {
   const past = order === 'asc' ? '>' : '<'
   const upTo = order === 'asc' ? '<=' : '>='
@@ -21,12 +22,23 @@ export async function listArticles (db: Database, { limit, after, order, q = '' 
     .orderBy('articles.id', order)
 
   if (q === '') return pageOf(await selectArticles(articlesAfter(after)).limit(limit + 1).execute(), limit)
+  const [index, query] = [await findSearchIndex(db), trigramQuery(q)]
+  if (index === 'blocks' && query !== undefined) {
+    return searchInSlices({
+      limit,
+      after,
+      find: range => listArticlesInBlocks(db, query, q, range, order),
+      findEnd: (id, count) => findBlocksEnd(db, query, id, order, count)
+    })
+  }
+  const isMatch = sql<boolean>`articles.name_key like ${containing(q)} escape '\\'`
+  if (index === 'trigrams' && query !== undefined) return pageOf(await selectArticles(articlesAfter(after)).where(isMatch).limit(limit + 1).execute(), limit)
   return searchInSlices({
     limit,
     after,
     find: async range => selectArticles(articlesAfter(range.after))
       .$if(range.end !== undefined, query => query.where('articles.id', upTo, range.end ?? 0))
-      .where(sql<boolean>`articles.name_key like ${containing(q)} escape '\\'`)
+      .where(isMatch)
       .limit(range.limit).execute(),
     findEnd: async (id, count) => (await articlesAfter(id).select('articles.id').offset(count - 1).limit(1).executeTakeFirst())?.id
   })

@@ -40,6 +40,11 @@ export function openDatabase (url: string, { mustExist = false, onQuery }: OpenO
   return db
 }
 
+/** Whether this is SQLite; PostgreSQL otherwise. */
+export function isSqlite (db: Database): boolean {
+  return fileReplacers.has(db)
+}
+
 /**
  * What differs whenever anything in the database differs, whoever changed it, and costs almost nothing to ask;
  * undefined where the database has no such thing, and everything has to be read again each time.

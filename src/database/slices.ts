@@ -1,5 +1,7 @@
-// No index finds a part of a text, and the databases share none that would. So a search looks at no more than so many rows
-// a request, in slices so short that other requests go on between them; what is left is the next page's.
+// A search reads a bounded number of rows per request, in slices. Other requests run between two slices: SQLite's queries block
+// the event loop. The next page searches the rest.
+
+import { setImmediate as nextTurn } from 'node:timers/promises'
 
 const slice = 10_000
 const slices = 5
@@ -30,6 +32,7 @@ export interface Search<Row> {
 export async function searchInSlices<Row extends { id: number }> ({ limit, after, find, findEnd }: Search<Row>): Promise<Page<Row>> {
   const rows: Row[] = []
   for (let searched = 0; searched < slices; searched++) {
+    await nextTurn()
     const end = await findEnd(after, slice)
     rows.push(...await find({ after, end, limit: limit + 1 - rows.length }))
     if (rows.length > limit) return pageOf(rows, limit)

@@ -62,3 +62,14 @@ t.test('so is one from before anything was read', async t => {
   const outcomes = await Promise.allSettled(['a', 'b'].map(question => reads.ask(question, question)))
   t.strictSame(outcomes.map(({ status }) => status), ['rejected', 'rejected'])
 })
+
+t.test('GatheredReads gives others a turn of the event loop between two groups', async t => {
+  const order: string[] = []
+  const reads = new GatheredReads((questions: number[]) => {
+    order.push(`read ${questions.length}`)
+    setImmediate(() => order.push('another'))
+    return async question => question
+  }, 2)
+  t.strictSame(await Promise.all([1, 2, 3, 4, 5].map(question => reads.ask(`${question}`, question))), [1, 2, 3, 4, 5])
+  t.strictSame(order, ['read 2', 'another', 'read 2', 'another', 'read 1'])
+})

@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { keyOfUser } from '../../../src/cognito/identity-key.ts'
 import { sendConditionally } from '../../../src/conditional.ts'
 import { ListQuerySchema, sendPage } from '../../../src/paging.ts'
 import { json, nothing, problems } from '../../../src/responses.ts'
@@ -26,7 +27,10 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
       querystring: ListQuerySchema,
       response: { 200: json(UserListSchema, 'A page of users.', 'Link', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403) }
     }
-  }, async (request, reply) => sendPage(request, reply, await listUsers(fastify.db, request.query)))
+  }, async (request, reply) => {
+    const list = () => listUsers(fastify.db, request.query)
+    return sendPage(request, reply, request.query.q ? await fastify.searches.run(keyOfUser(request.user), list) : await list())
+  })
 
   fastify.post('/', {
     schema: {
