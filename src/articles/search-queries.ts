@@ -1,6 +1,6 @@
 // The search index of articles. On PostgreSQL it is a GIN index of trigrams, where the extension could be created. On SQLite it
-// is an FTS5 table with a row for each block of 32 consecutive ids: an index of single articles made creates ten times slower
-// (21,000 to 1,900 rows/s in groups of 32, 2026-11-27). Triggers queue the blocks that changed. A search reads the blocks that have
+// is an FTS5 table with a row for each block of 32 consecutive ids. An index of single articles made creates ten times slower:
+// 21,000 to 1,900 rows/s in groups of 32, 2026-11-27. Triggers queue the blocks that changed. A search reads the blocks that have
 // all trigrams of its text, and the queued ones, and compares the names themselves. So an index entry that is stale costs time only.
 
 import { sql } from 'kysely'
