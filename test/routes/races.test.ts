@@ -22,7 +22,8 @@ for (const [title, headers] of [['POST /articles', {}], ['POST /articles with an
     const { app, pool } = await startApp(t, { USER_PROVISIONING: 'strict' })
     const admin = administrator(app, pool)
     const seen: string[] = []
-    for (let round = 0; round < 10; round++) {
+    // On a busy machine, all articles of a round may be written before the user is removed.
+    for (let round = 0; round < 10 || (seen.every(answer => answer === '201') && round < 200); round++) {
       const author = person(app, pool, `author${round}`)
       const added = await admin.request('POST', '/admin/users', { payload: { username: `author${round}`, email: `author${round}@example.com` } })
       await author.request('GET', '/me')
