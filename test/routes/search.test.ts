@@ -134,7 +134,8 @@ t.test('100 searches of one user at once leave another user a turn before they a
     t.equal((await bob.request('GET', url)).statusCode, 200)
     t.ok(answered < 100, `${url} came after ${answered}`)
   }
-  t.strictSame([...new Set(await Promise.all(searches))], [200])
+  const statuses = new Set(await Promise.all(searches))
+  t.strictSame([...statuses].filter(status => status !== 200 && status !== 429), [], 'more than a user may have in progress are a 429')
 })
 
 t.test('GET /admin/users?q= runs through the same queue', async t => {
