@@ -1,5 +1,6 @@
 import { isStorable, type Claims, type TokenUse } from './claims.ts'
 import type { Issuer } from './issuers.ts'
+import { isEmailVerified } from './verified-email.ts'
 
 /** Who sent a request, as a verified Cognito token says; frozen, since requests with the same token share it. */
 export interface VerifiedUser {
@@ -34,8 +35,7 @@ export function verifiedUser (claims: Claims, { original, userPoolId }: Issuer):
     subject: claims.sub,
     username: username ?? claims.sub,
     email: isIdToken ? text(claims.email) : null,
-    // A federated provider can map "true", the string, into the claim: that is its word, not a proof of Cognito's.
-    emailVerified: isIdToken && claims.email_verified === true,
+    emailVerified: isIdToken && isEmailVerified({ verified: claims.email_verified, identities: claims.identities }, 'token'),
     groups: Object.freeze(Array.isArray(groups) ? groups.filter(group => typeof group === 'string') : []),
     scopes: Object.freeze(!isIdToken && typeof claims.scope === 'string' ? claims.scope.split(' ').filter(scope => scope !== '') : []),
     tokenUse: claims.token_use,
@@ -50,5 +50,5 @@ function text (claim: unknown): string | null {
 }
 
 function number (claim: unknown): number | null {
-  return typeof claim === 'number' ? claim : null
+  return Number.isSafeInteger(claim) ? Number(claim) : null
 }

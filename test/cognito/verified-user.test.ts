@@ -85,9 +85,18 @@ t.test('verifiedUser takes nothing of another type for what it seems', async t =
   }
 })
 
+t.test('verifiedUser takes no e-mail address of a federated user for verified', async t => {
+  const identities = [{ userId: '108', providerName: 'Google', providerType: 'Google' }]
+  for (const verified of [true, 'true', false]) {
+    t.equal(verifiedUser({ ...idClaims, email_verified: verified, identities }, issuer).emailVerified, false, `${typeof verified}`)
+  }
+  t.equal(verifiedUser({ ...idClaims, identities: [] }, issuer).emailVerified, true, 'the last provider was unlinked')
+})
+
 t.test('verifiedUser takes the time of issue where that of the sign-in is not said', async t => {
   t.equal(verifiedUser({ ...idClaims, auth_time: undefined }, issuer).authTime, 1_700_000_060)
   t.equal(verifiedUser({ ...idClaims, auth_time: '0', iat: 'now' }, issuer).authTime, null)
+  for (const time of [1.5, 1e308, null]) t.equal(verifiedUser({ ...idClaims, auth_time: time }, issuer).authTime, 1_700_000_060, `${time}`)
 })
 
 t.test('verifiedUser keeps no text that a database could not', async t => {
