@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { userActor } from '../../src/audit/actor.ts'
 import { json, nothing, problems } from '../../src/responses.ts'
 import { signOut } from '../../src/sign-outs/sign-out.ts'
 import { MeSchema } from '../../src/users/schemas.ts'
@@ -30,7 +31,7 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
       response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 413, 415) }
     }
   }, async ({ account, user }, reply) => {
-    await signOut(fastify.db, account.username, account, user, fastify.endSessions)
+    await signOut(fastify.db, { ...userActor(user), name: account.username }, account, user, fastify.endSessions)
     reply.code(204)
     return null
   })

@@ -1,4 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
+import type { Actor } from './actor.ts'
 
 export type AuditAction = 'created' | 'bound' | 'changed' | 'disabled' | 'enabled' | 'deleted' | 'signed_out'
 
@@ -7,7 +8,25 @@ const id = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', exam
 export const AuditEntrySchema = Type.Object({
   id: Type.Integer(id),
   at: Type.String({ format: 'date-time', maxLength: 24, examples: ['2026-11-23T10:00:00.000Z'] }),
-  actor: Type.String({ maxLength: 300, description: 'Who did it: a username, or the part of the service that did.', examples: ['root'] }),
+  actor: Type.String({ maxLength: 300, description: 'Who did it: a username, or the name of a part of the service.', examples: ['root'] }),
+  actorKind: Type.Unsafe<Actor['kind'] | null>({
+    type: ['string', 'null'],
+    enum: ['user', 'client', 'service', null],
+    description: 'A person, a machine client, or a part of the service; null in entries older than this field.',
+    examples: ['user']
+  }),
+  actorIssuer: Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    maxLength: 255,
+    description: "The issuer of the actor's token; null for a part of the service.",
+    examples: ['https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz']
+  }),
+  actorSubject: Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    maxLength: 255,
+    description: "The subject of the actor's token; null for a part of the service.",
+    examples: ['c4a5d0d2-0001-4000-8000-000000000001']
+  }),
   action: Type.String({ maxLength: 20, description: 'What was done: created, bound, changed, disabled, enabled, deleted or signed_out.', examples: ['disabled'] }),
   userId: Type.Integer(id),
   username: Type.String({ maxLength: 255, description: 'The user it was done to, as the user was called then.', examples: ['alice'] }),

@@ -1,6 +1,7 @@
 import { Console } from 'node:console'
 import { text } from 'node:stream/consumers'
 import Fastify from 'fastify'
+import { userActor } from '../audit/actor.ts'
 import { explainRefusal, readLeniently } from '../cognito/explain.ts'
 import { fetchKeySet } from '../cognito/fetch-key-set.ts'
 import { listIssuers, type Issuer } from '../cognito/issuers.ts'
@@ -119,7 +120,7 @@ async function localUser (verified: VerifiedUser, { provisioning }: Config, db: 
   if (user !== undefined) return refused('But the local user is disabled: user_disabled. An administrator can enable it: npm run users -- enable.')
   if (verified.tokenUse !== 'id') return refused('But no local user is bound to it: no_such_user. Come once with an id token: an access token has no e-mail address.')
   // What its first request would do, done and undone.
-  const bound = await rehearse(db, transaction => bindIdentity(transaction, verified, { actor: verified.username, provision: provisioning === 'auto' }))
+  const bound = await rehearse(db, transaction => bindIdentity(transaction, verified, { actor: userActor(verified), provision: provisioning === 'auto' }))
   if (typeof bound === 'string') return refused(notBound[bound])
   return accepted(bound.createdAt === bound.updatedAt ? 'A local user is made on its first request.' : `The local user ${bound.username} is bound to it on its first request.`)
 }

@@ -1,5 +1,6 @@
 import { Console } from 'node:console'
 import { parseArgs } from 'node:util'
+import { serviceActor } from '../audit/actor.ts'
 import { listIssuers } from '../cognito/issuers.ts'
 import { userPoolClient } from '../cognito/user-pool-client.ts'
 import { readConfig, readDatabaseUrl } from '../config.ts'
@@ -23,15 +24,18 @@ const help = `npm run users -- COMMAND [--json]
   disable USER              refuses the user from the next request on
   enable USER               lets the user in again
   remove USER               removes the user; the articles stay
-  sync [--dry-run]          makes the users follow their Cognito user pools (needs AWS credentials)
+  sync [--dry-run] [--force]
+                            makes the users follow their Cognito user pools (needs AWS credentials)
 
   --json                    prints JSON, for scripts
   --dry-run                 with sync: says what would be done, and does nothing
+  --force                   with sync: disables users that the pool does not list, also where more than 10 % of them (at
+                            least 5) are missing, or all are; without it, sync then stops and disables none of them
   --pages-per-second N      with sync: how many pages of 60 users to ask for a second (5)
 
 It reads the same environment as the service: DATABASE_URL, and for sync AWS_USER_POOLS_ID and the AWS SDK's own variables.`
 
-const actor = 'command line'
+const actor = serviceActor('command line')
 
 class UsageError extends Error {}
 
@@ -60,12 +64,13 @@ interface Arguments {
   operands: string[]
   json: boolean
   dryRun: boolean
+  force: boolean
   pagesPerSecond: number
 }
 
 /** @param print for what is told while it happens; the rest is returned */
 async function run (args: string[], terminal: Terminal, print: (line: string) => void): Promise<string> {
-  const { command, operands: [first = '', second = ''], json, dryRun, pagesPerSecond } = parse(args)
+  const { command, operands: [first = '', second = ''], json, dryRun, force, pagesPerSecond } = parse(args)
   if (command === 'help') return help
   if (command === 'add') checkNewUser(first, second)
 
@@ -80,7 +85,7 @@ async function run (args: string[], terminal: Terminal, print: (line: string) =>
       case 'enable': return show(await changeUser(db, actor, (await findOne(db, first)).id, { disabled: false }), json)
       case 'remove': return await remove(db, first, json)
       // sync: parse() lets no other through.
-      default: return await sync(db, { json, dryRun, pagesPerSecond }, terminal, print)
+      default: return await sync(db, { json, dryRun, force, pagesPerSecond }, terminal, print)
     }
   } finally {
     await db.destroy()
@@ -94,7 +99,7 @@ function parse (args: string[]): Arguments {
   if (operands.length < least || operands.length > most) throw new UsageError('The command takes other arguments.')
   const pagesPerSecond = Number(values['pages-per-second'])
   if (!(pagesPerSecond > 0 && pagesPerSecond <= 30)) throw new UsageError('--pages-per-second takes a number up to 30.')
-  return { command: values.help ? 'help' : command, operands, json: values.json ?? false, dryRun: values['dry-run'] ?? false, pagesPerSecond }
+  return { command: values.help ? 'help' : command, operands, json: values.json ?? false, dryRun: values['dry-run'] ?? false, force: values.force ?? false, pagesPerSecond }
 }
 
 function parseOptions (args: string[]) {
@@ -102,7 +107,7 @@ function parseOptions (args: string[]) {
     return parseArgs({
       args,
       allowPositionals: true,
-      options: { help: { type: 'boolean' }, json: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, 'pages-per-second': { type: 'string', default: '5' } }
+      options: { help: { type: 'boolean' }, json: { type: 'boolean' }, 'dry-run': { type: 'boolean' }, force: { type: 'boolean' }, 'pages-per-second': { type: 'string', default: '5' } }
     })
   } catch (error) {
     throw new UsageError(printable(error instanceof Error ? error.message : String(error)))
@@ -143,9 +148,9 @@ async function findOne (db: Database, name: string): Promise<User> {
   return user
 }
 
-interface SyncCommand { json: boolean, dryRun: boolean, pagesPerSecond: number }
+type SyncCommand = Pick<Arguments, 'json' | 'dryRun' | 'force' | 'pagesPerSecond'>
 
-async function sync (db: Database, { json, dryRun, pagesPerSecond }: SyncCommand, { env, stderr }: Terminal, print: (line: string) => void): Promise<string> {
+async function sync (db: Database, { json, dryRun, force, pagesPerSecond }: SyncCommand, { env, stderr }: Terminal, print: (line: string) => void): Promise<string> {
   const config = readConfig(env)
   const client = userPoolClient(config.endpoint)
   const changes: SyncChange[] = []
@@ -156,6 +161,7 @@ async function sync (db: Database, { json, dryRun, pagesPerSecond }: SyncCommand
         userPoolId,
         issuer,
         dryRun,
+        force,
         pagesPerSecond,
         onChange: change => {
           changes.push(change)
@@ -167,6 +173,10 @@ async function sync (db: Database, { json, dryRun, pagesPerSecond }: SyncCommand
         }
       })
     }
+  } catch (error) {
+    // A script is told what was done before the run stopped.
+    if (json && changes.length > 0) print(JSON.stringify(changes))
+    throw error
   } finally {
     if (stderr.isTTY) stderr.write('\n')
     await client.close()

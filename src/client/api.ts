@@ -81,7 +81,7 @@ export interface paths {
         put?: never;
         /**
          * End all sessions of a user
-         * @description Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second.
+         * @description Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second. A user that is not bound yet has no session: 409.
          */
         post: operations["signOutUser"];
         delete?: never;
@@ -244,10 +244,26 @@ export interface components {
              */
             at: string;
             /**
-             * @description Who did it: a username, or the part of the service that did.
+             * @description Who did it: a username, or the name of a part of the service.
              * @example root
              */
             actor: string;
+            /**
+             * @description A person, a machine client, or a part of the service; null in entries older than this field.
+             * @example user
+             * @enum {string|null}
+             */
+            actorKind: "user" | "client" | "service" | null;
+            /**
+             * @description The issuer of the actor's token; null for a part of the service.
+             * @example https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz
+             */
+            actorIssuer: string | null;
+            /**
+             * @description The subject of the actor's token; null for a part of the service.
+             * @example c4a5d0d2-0001-4000-8000-000000000001
+             */
+            actorSubject: string | null;
             /**
              * @description What was done: created, bound, changed, disabled, enabled, deleted or signed_out.
              * @example disabled
@@ -432,6 +448,16 @@ export interface components {
                      * @example true
                      */
                     email_verified?: string | boolean;
+                    /**
+                     * @description text without NUL or lone surrogates
+                     * @example CONFIRMED
+                     */
+                    "cognito:user_status"?: string;
+                    /**
+                     * @description The identities of a federated user, as JSON text.
+                     * @example []
+                     */
+                    identities?: string;
                 };
             };
         };
@@ -1675,6 +1701,23 @@ export interface operations {
             };
             /** @description There is no such thing: `not_found`. */
             404: {
+                headers: {
+                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The limit and its window. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin, where it is one that may call the service. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description Something else has the name already: `conflict`. */
+            409: {
                 headers: {
                     /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;

@@ -14,7 +14,9 @@ export const PostConfirmationEventSchema = Type.Object({
     userAttributes: Type.Object({
       sub: text(255, ['c4a5d0d2-0001-4000-8000-000000000001']),
       email: Type.Optional(text(254, ['alice@example.com'])),
-      email_verified: Type.Optional(Type.Unsafe<unknown>({ description: 'Cognito sends the text "true" where it is.', maxLength: 5, type: ['string', 'boolean'], examples: ['true'] }))
+      email_verified: Type.Optional(Type.Unsafe<unknown>({ description: 'Cognito sends the text "true" where it is.', maxLength: 5, type: ['string', 'boolean'], examples: ['true'] })),
+      'cognito:user_status': Type.Optional(text(128, ['CONFIRMED'])),
+      identities: Type.Optional(Type.String({ maxLength: 65_536, description: 'The identities of a federated user, as JSON text.', examples: ['[]'] }))
     })
   })
 }, { title: 'PostConfirmationEvent' })

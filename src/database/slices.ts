@@ -48,7 +48,10 @@ export function pageOf<Row extends { id: number }> (rows: Row[], limit: number):
   return { rows: page, next: rows.length > limit ? page.at(-1)?.id : undefined }
 }
 
-/** A `like` pattern, with `\\` as its escape, for texts that contain `part`. */
-export function containing (part: string): string {
-  return `%${part.toLowerCase().replace(/[\\%_]/g, '\\$&')}%`
+/**
+ * A `like` pattern, with `\\` as its escape, for texts that contain `part`.
+ * @param fold the folding under which the texts are stored
+ */
+export function containing (part: string, fold = (text: string) => text.toLowerCase()): string {
+  return `%${fold(part).replace(/[\\%_]/g, '\\$&')}%`
 }

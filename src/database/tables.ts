@@ -19,7 +19,7 @@ export interface UsersTable {
   /** The username in lower case, in which it is searched. */
   username_key: string
   email: string | null
-  /** The e-mail in lower case, by which it is compared. */
+  /** The e-mail with its ASCII letters in lower case, by which it is compared. */
   email_key: string | null
   /** Who in Cognito this is; both null until bound. */
   issuer: string | null
@@ -30,6 +30,8 @@ export interface UsersTable {
   updated_at: string
   /** When a run of `users sync` last saw the user in its pool. */
   seen_at: string | null
+  /** The newest sign-in of the user that a token told of, in seconds since the epoch. */
+  auth_time: number | null
 }
 
 export interface ArticlesTable {
@@ -80,6 +82,11 @@ export interface AuditTable {
   id: Generated<number>
   at: string
   actor: string
+  /** `user`, `client` or `service`; null in entries older than this column. */
+  actor_kind: 'user' | 'client' | 'service' | null
+  /** The identity of the actor in Cognito; null for a part of the service. */
+  actor_issuer: string | null
+  actor_subject: string | null
   action: string
   user_id: number
   username: string

@@ -1,10 +1,12 @@
 import { setTimeout as wait } from 'node:timers/promises'
+import type { Actor } from '../audit/actor.ts'
 import { insertAudit } from '../audit/queries.ts'
 import { TokenRefusal } from '../cognito/refusal.ts'
 import type { VerifiedUser } from '../cognito/verified-user.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
-import type { User } from '../users/queries.ts'
+import { Problem } from '../problems.ts'
+import { findUser, type User } from '../users/queries.ts'
 import { saveSignOut, updateSignOutExpiry, type Identity, type SignOut } from './queries.ts'
 
 /** Begins to end sessions at Cognito too, so that its refresh tokens give no new tokens, where the service may do that. */
@@ -17,24 +19,43 @@ type Session = Pick<VerifiedUser, 'authTime' | 'originJti'>
 const longestToken = 24 * 3_600_000
 const longestRefreshToken = 3_650 * 24 * 3_600_000
 
+/** Clocks that differ by more than this are broken. */
+const maxClockDifferenceS = 60
+
 /**
- * Ends all sessions of a user that have begun, and notes who did. Cognito tells the beginning of a session in whole seconds, so this
- * returns when the second is over: who signs in after that is surely in, and who was in before is surely out.
- * @param session the one that asks for it, ended even where Cognito's clock is ahead of ours; null where another user does
+ * Ends all sessions of a user that have begun, and records the actor. Cognito gives the start of a session in whole
+ * seconds, so this returns when the second is over. A sign-in after that is accepted.
+ *
+ * Cognito's clock dates sessions, and this clock dates the sign-out. Where this clock is behind, the newest sign-in that
+ * was seen of the user counts instead. Where this clock is ahead, sessions begun within the difference end too.
+ * @param session the session that asks for it; null where another user does
+ * @throws {Problem} `conflict` where the user has no session
  */
-export async function signOut (db: Database, actor: string, user: User, session: Session | null, endSessions: EndSessions): Promise<void> {
+export async function signOut (db: Database, actor: Actor, user: User, session: Session | null, endSessions: EndSessions): Promise<void> {
   const { issuer, sub: subject } = user
-  // Who was never bound has no session.
-  if (issuer === null || subject === null) return
+  if (issuer === null || subject === null) {
+    throw new Problem('conflict', 'This user has never signed in here, so there is no session to end. Disable the user to keep it out.')
+  }
   const identity = { issuer, subject }
   const now = Date.now()
-  const at = Math.max(Math.floor(now / 1000), session?.authTime ?? 0)
-  await inTransaction(db, async transaction => {
+  const at = await inTransaction(db, async transaction => {
+    const newest = (await findUser(transaction, user.id))?.authTime
+    const at = Math.max(Math.floor(now / 1000), session?.authTime ?? 0, newest ?? 0)
     await saveSignOut(transaction, identity, { at, originJti: session?.originJti ?? null }, new Date(now + longestRefreshToken).toISOString())
     await insertAudit(transaction, actor, 'signed_out', user)
+    return at
   })
   endSessions(identity, () => updateSignOutExpiry(db, identity, at, new Date(Date.now() + longestToken).toISOString()))
   await wait(1000 - now % 1000)
+}
+
+/**
+ * Whether a token tells of a newer sign-in than is stored of its user. Older sign-ins need not be stored: every clock
+ * has passed them.
+ * @param authTime seconds since the epoch
+ */
+export function isNewSignIn (authTime: number, { authTime: stored }: User): boolean {
+  return authTime > (stored ?? 0) && authTime > Date.now() / 1000 - maxClockDifferenceS
 }
 
 /** @throws {TokenRefusal} for a token of a session that is over */

@@ -1,13 +1,23 @@
+import { userActor } from '../audit/actor.ts'
 import type { VerifiedUser } from '../cognito/verified-user.ts'
 import type { Provisioning } from '../config.ts'
 import type { Database } from '../database/tables.ts'
 import { Problem } from '../problems.ts'
-import { bindIdentity, type NotBound } from './bind.ts'
-import type { User } from './queries.ts'
+import { bindIdentity, findBindable, type NotBound } from './bind.ts'
+import { findUnboundUserByUsername, type User } from './queries.ts'
 
 /** @throws {Problem} `user_disabled` */
 export function refuseDisabled (user: User | undefined): void {
   if (user?.disabled) throw new Problem('user_disabled', 'This user is disabled here; an administrator can enable it.')
+}
+
+/**
+ * The local user that bars a verified one without a local user from administration, if it is disabled.
+ * An access token has no e-mail address, so its username decides.
+ */
+export async function findUnboundUser (db: Database, verified: VerifiedUser): Promise<User | undefined> {
+  if (verified.tokenUse === 'id') return findBindable(db, verified)
+  return findUnboundUserByUsername(db, verified.username)
 }
 
 /**
@@ -18,7 +28,7 @@ export async function bindAccount (db: Database, verified: VerifiedUser, provisi
   if (verified.tokenUse !== 'id') {
     throw new Problem('no_such_user', 'This user is not known here yet. Come once with an id token: an access token has no e-mail address.')
   }
-  const bound = await bindIdentity(db, verified, { actor: verified.username, provision: provisioning === 'auto' })
+  const bound = await bindIdentity(db, verified, { actor: userActor(verified), provision: provisioning === 'auto' })
   if (typeof bound === 'string') throw new Problem(bound === 'email_not_verified' ? bound : 'no_such_user', details[bound])
   return bound
 }

@@ -1,3 +1,4 @@
+import type { Actor } from '../audit/actor.ts'
 import { insertAudit } from '../audit/queries.ts'
 import { isConflict } from '../database/open.ts'
 import type { Database } from '../database/tables.ts'
@@ -10,7 +11,7 @@ import type { UserChanges } from './schemas.ts'
  * Adds a user, and notes who did.
  * @throws {Problem} `conflict` where the username, the e-mail or the identity is taken
  */
-export async function addUser (db: Database, actor: string, newUser: NewUser): Promise<User> {
+export async function addUser (db: Database, actor: Actor, newUser: NewUser): Promise<User> {
   return inTransaction(db, async transaction => {
     const user = await insertUser(transaction, newUser)
     if (user === undefined) throw taken()
@@ -23,7 +24,7 @@ export async function addUser (db: Database, actor: string, newUser: NewUser): P
  * Changes a user, and notes who did what.
  * @throws {Problem} `not_found`, `conflict`
  */
-export async function changeUser (db: Database, actor: string, id: number, { disabled, ...changes }: UserChanges): Promise<User> {
+export async function changeUser (db: Database, actor: Actor, id: number, { disabled, ...changes }: UserChanges): Promise<User> {
   try {
     return await inTransaction(db, async transaction => {
       const before = await findUser(transaction, id)
@@ -42,7 +43,7 @@ export async function changeUser (db: Database, actor: string, id: number, { dis
  * Removes a user, whose articles stay, and notes who did.
  * @throws {Problem} `not_found`
  */
-export async function removeUser (db: Database, actor: string, id: number): Promise<void> {
+export async function removeUser (db: Database, actor: Actor, id: number): Promise<void> {
   await inTransaction(db, async transaction => {
     const user = await deleteUser(transaction, id)
     if (user === undefined) throw noSuchUser()

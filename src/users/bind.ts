@@ -1,10 +1,11 @@
+import type { Actor } from '../audit/actor.ts'
 import { insertAudit } from '../audit/queries.ts'
 import { isConflict } from '../database/open.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { bindUser, findUserByEmail, findUserByIdentity, insertUser, type User } from './queries.ts'
 
-/** Who somebody is in Cognito, and what of that is proved. */
+/** An identity in Cognito, and whether its e-mail address is verified. */
 export interface Identity {
   issuer: string
   subject: string
@@ -17,18 +18,20 @@ export interface Identity {
 export type NotBound = 'unknown' | 'email_not_verified' | 'taken'
 
 export interface BindOptions {
-  /** Whose word it is, for the audit trail. */
-  actor: string
-  /** Whether a user is made where none waits for this identity. */
+  /** The actor in the audit trail. */
+  actor: Actor
+  /** Whether a new user is made where there is no user to bind. */
   provision: boolean
 }
 
 /**
- * The local user of an identity that no user is bound to: the unbound user whose e-mail it has proved to own, bound now, or
- * else a new one. Who is bound to another subject is somebody else, whatever the e-mail says.
+ * Finds the local user for an identity that no user is bound to. The unbound user with its verified e-mail address is bound
+ * now; where there is none, a new user is made. A user bound to another subject is somebody else.
  */
 export async function bindIdentity (db: Database, identity: Identity, { actor, provision }: BindOptions): Promise<User | NotBound> {
   const { issuer, subject, username, email, emailVerified } = identity
+  // Refused before any query, so that the answer is the same for addresses that are unknown, known or bound here.
+  if (email !== null && !emailVerified) return 'email_not_verified'
   try {
     return await inTransaction(db, bind)
   } catch (error) {
@@ -42,7 +45,6 @@ export async function bindIdentity (db: Database, identity: Identity, { actor, p
     const owner = email === null ? undefined : await findUserByEmail(transaction, email)
     if (owner !== undefined && owner.sub !== null) return settled(transaction)
     if (owner === undefined && !provision) return 'unknown'
-    if (email !== null && !emailVerified) return 'email_not_verified'
 
     const user = owner === undefined
       ? await insertUser(transaction, { username, email, issuer, sub: subject })
@@ -52,8 +54,14 @@ export async function bindIdentity (db: Database, identity: Identity, { actor, p
     return user
   }
 
-  // Another request of the same user may have been faster, at any moment of this one.
+  // Another request of the same user may have bound it in the meantime.
   async function settled (transaction: Database): Promise<User | NotBound> {
     return await findUserByIdentity(transaction, issuer, subject) ?? 'taken'
   }
+}
+
+/** The unbound user that an identity would be bound to by its verified e-mail address. */
+export async function findBindable (db: Database, { email, emailVerified }: Pick<Identity, 'email' | 'emailVerified'>): Promise<User | undefined> {
+  const owner = email === null || !emailVerified ? undefined : await findUserByEmail(db, email)
+  return owner?.sub === null ? owner : undefined
 }

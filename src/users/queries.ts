@@ -12,6 +12,8 @@ export interface User {
   disabled: boolean
   issuer: string | null
   sub: string | null
+  /** The newest sign-in that a token of the user told of, in seconds since the epoch. */
+  authTime: number | null
   createdAt: string
   updatedAt: string
 }
@@ -27,14 +29,15 @@ export async function listUsers (db: Database, { limit, after, order, q = '' }: 
     .orderBy('id', order)
 
   if (q === '') return pageOf((await usersAfter(after).selectAll().limit(limit + 1).execute()).map(asUser), limit)
-  const pattern = containing(q)
+  const inUsername = containing(q)
+  const inEmail = containing(q, emailKey)
   return searchInSlices({
     limit,
     after,
     find: async range => {
       const rows = await usersAfter(range.after).selectAll()
         .$if(range.end !== undefined, query => query.where('id', upTo, range.end ?? 0))
-        .where(sql<boolean>`(username_key like ${pattern} escape '\\' or email_key like ${pattern} escape '\\')`)
+        .where(sql<boolean>`(username_key like ${inUsername} escape '\\' or email_key like ${inEmail} escape '\\')`)
         .limit(range.limit).execute()
       return rows.map(asUser)
     },
@@ -50,6 +53,24 @@ export async function findUser (db: Database, id: number): Promise<User | undefi
 export async function findUserByUsername (db: Database, username: string): Promise<User | undefined> {
   const row = await db.selectFrom('users').selectAll().where('username', '=', username).executeTakeFirst()
   return row && asUser(row)
+}
+
+/** The user of that name that no identity is bound to. */
+export async function findUnboundUserByUsername (db: Database, username: string): Promise<User | undefined> {
+  const row = await db.selectFrom('users').selectAll().where('username', '=', username).where('subject', 'is', null).executeTakeFirst()
+  return row && asUser(row)
+}
+
+/** Keeps other transactions from changing a user until this one ends. An update without a change: SQLite has no `for update`. */
+export async function lockUser (db: Database, id: number): Promise<void> {
+  await db.updateTable('users').set(({ ref }) => ({ disabled: ref('disabled') })).where('id', '=', id).execute()
+}
+
+/** Stores the newest sign-in that a token of the user told of. */
+export async function updateAuthTime (db: Database, id: number, authTime: number): Promise<void> {
+  await db.updateTable('users').set({ auth_time: authTime })
+    .where('id', '=', id).where(({ eb, or }) => or([eb('auth_time', 'is', null), eb('auth_time', '<', authTime)]))
+    .execute()
 }
 
 export async function findUserByIdentity (db: Database, issuer: string, subject: string): Promise<User | undefined> {
@@ -75,7 +96,7 @@ export async function findUsersWithSignOuts (db: Database, identities: Identity[
 }
 
 export async function findUserByEmail (db: Database, email: string): Promise<User | undefined> {
-  const row = await db.selectFrom('users').selectAll().where('email_key', '=', key(email)).executeTakeFirst()
+  const row = await db.selectFrom('users').selectAll().where('email_key', '=', emailKey(email)).executeTakeFirst()
   return row && asUser(row)
 }
 
@@ -83,7 +104,7 @@ export async function findUserByEmail (db: Database, email: string): Promise<Use
 export async function insertUser (db: Database, { username, email, issuer, sub }: NewUser): Promise<User | undefined> {
   const now = new Date().toISOString()
   const row = await db.insertInto('users')
-    .values({ username, username_key: key(username), email, email_key: email && key(email), issuer, subject: sub, created_at: now, updated_at: now })
+    .values({ username, username_key: username.toLowerCase(), email, email_key: email && emailKey(email), issuer, subject: sub, created_at: now, updated_at: now })
     .onConflict(conflict => conflict.doNothing())
     .returningAll().executeTakeFirst()
   return row && asUser(row)
@@ -109,8 +130,8 @@ export async function updateUser (db: Database, id: number, { username, email, d
   const row = await db.updateTable('users')
     .set({
       updated_at: new Date().toISOString(),
-      ...(username !== undefined && { username, username_key: key(username) }),
-      ...(email !== undefined && { email, email_key: email && key(email) }),
+      ...(username !== undefined && { username, username_key: username.toLowerCase() }),
+      ...(email !== undefined && { email, email_key: email && emailKey(email) }),
       ...(disabled !== undefined && { disabled: Number(disabled) })
     })
     .where('id', '=', id)
@@ -128,6 +149,14 @@ export async function updateSeen (db: Database, id: number, seenAt: string): Pro
   await db.updateTable('users').set({ seen_at: seenAt }).where('id', '=', id).execute()
 }
 
+/** How many users of an issuer are not disabled. */
+export async function countActiveUsers (db: Database, issuer: string): Promise<number> {
+  const { count } = await db.selectFrom('users').select(({ fn }) => fn.countAll<number>().as('count'))
+    .where('issuer', '=', issuer).where('disabled', '=', 0)
+    .executeTakeFirstOrThrow()
+  return count
+}
+
 /** The users of an issuer that a run of `users sync`, begun at that time, has not seen, and that have not come since, by id. */
 export async function listUsersNotSeen (db: Database, issuer: string, since: string): Promise<User[]> {
   const rows = await db.selectFrom('users').selectAll()
@@ -137,11 +166,14 @@ export async function listUsersNotSeen (db: Database, issuer: string, since: str
   return rows.map(asUser)
 }
 
-// E-mails and searches are compared in lower case; what the user wrote is what is shown.
-function key (text: string): string {
-  return text.toLowerCase()
+/**
+ * The form in which e-mail addresses are compared. Only ASCII letters are folded. `toLowerCase` would make U+212A (Kelvin
+ * sign) a `k`, and let one address take over another.
+ */
+function emailKey (email: string): string {
+  return email.replace(/[A-Z]+/g, letters => letters.toLowerCase())
 }
 
-function asUser ({ id, username, email, disabled, issuer, subject, created_at: createdAt, updated_at: updatedAt }: Selectable<UsersTable>): User {
-  return { id, username, email, disabled: disabled !== 0, issuer, sub: subject, createdAt, updatedAt }
+function asUser ({ id, username, email, disabled, issuer, subject, auth_time: authTime, created_at: createdAt, updated_at: updatedAt }: Selectable<UsersTable>): User {
+  return { id, username, email, disabled: disabled !== 0, issuer, sub: subject, authTime, createdAt, updatedAt }
 }

@@ -1,15 +1,17 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { UserType } from '@aws-sdk/client-cognito-identity-provider'
+import { serviceActor } from '../audit/actor.ts'
 import { isStorable } from '../cognito/claims.ts'
 import type { UserPoolClient } from '../cognito/user-pool-client.ts'
+import { isEmailVerified } from '../cognito/verified-email.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction, rehearse } from '../database/transaction.ts'
 import { changeUser } from './administer.ts'
 import { bindIdentity } from './bind.ts'
-import { findUserByEmail, findUserByIdentity, findUserByUsername, listUsersNotSeen, updateSeen, type User } from './queries.ts'
+import { countActiveUsers, findUserByEmail, findUserByIdentity, findUserByUsername, listUsersNotSeen, updateSeen, type User } from './queries.ts'
 import { deleteSyncRun, findSyncRun, saveSyncRun } from './sync-queries.ts'
 
-/** What a run did, or would do, to one user. */
+/** A change that a run made, or would make, to one user. */
 export interface SyncChange {
   action: 'added' | 'bound' | 'changed' | 'disabled' | 'left alone'
   username: string
@@ -21,6 +23,8 @@ export interface SyncOptions {
   issuer: string
   /** Says what would be done, and does nothing. */
   dryRun: boolean
+  /** Disables users that are not in the pool any more, however many they are. */
+  force: boolean
   /** Pages of 60 users a second; Cognito's quota for a whole account is 30. */
   pagesPerSecond: number
   onChange (change: SyncChange): void
@@ -28,15 +32,20 @@ export interface SyncOptions {
   onPage (seen: number): void
 }
 
-const actor = 'users sync'
+const actor = serviceActor('users sync')
+
+/** A listing that lacks at least so many users, and more than this share of them, is taken to be wrong. */
+const minMissing = 5
+const maxMissingShare = 0.1
 
 /**
- * Makes the local users follow their user pool: who confirmed while the service was down, or was made in the console, is
- * added or bound; a username or e-mail that changed is changed; who is disabled or gone there is disabled here. Nobody is
- * enabled or removed: that is an administrator's to decide. A run that was interrupted goes on where it stood.
+ * Makes the local users follow their user pool. Users that confirmed while the service was down, or were made in the console,
+ * are added or bound. Changed usernames and e-mail addresses are changed. Users that are disabled or gone there are disabled
+ * here. Nobody is enabled or removed: an administrator decides that. A run that was interrupted goes on where it stood.
+ * @throws {Error} where the listing lacks so many users that it must be empty or truncated by mistake; none of them is disabled
  */
 export async function syncUsers (db: Database, client: UserPoolClient, options: SyncOptions): Promise<void> {
-  const { userPoolId, issuer, dryRun, pagesPerSecond, onChange, onPage } = options
+  const { userPoolId, issuer, dryRun, force, pagesPerSecond, onChange, onPage } = options
   const attempt = dryRun ? rehearse : inTransaction
   let interrupted = dryRun ? undefined : await findSyncRun(db, userPoolId)
   let startedAt = interrupted?.startedAt ?? new Date().toISOString()
@@ -68,12 +77,24 @@ export async function syncUsers (db: Database, client: UserPoolClient, options: 
     await pause
   }
 
-  for (const user of await listUsersNotSeen(db, issuer, startedAt)) {
-    if (user.disabled || seen.has(user.sub ?? '')) continue
+  const missing = (await listUsersNotSeen(db, issuer, startedAt)).filter(user => !user.disabled && !seen.has(user.sub ?? ''))
+  const total = await countActiveUsers(db, issuer)
+  if (!force && isImplausible(missing.length, total, count)) {
+    // The next run starts from the first page.
+    if (!dryRun) await deleteSyncRun(db, userPoolId)
+    throw new Error(`The listing of ${userPoolId} lacks ${missing.length} of ${total} users, so it may be incomplete. None of them was disabled. If they are gone, run the command again with --force.`)
+  }
+  for (const user of missing) {
     await attempt(db, transaction => changeUser(transaction, actor, user.id, { disabled: true }))
     onChange({ action: 'disabled', username: user.username, detail: 'not in the user pool any more' })
   }
   if (!dryRun) await deleteSyncRun(db, userPoolId)
+}
+
+/** @param listed how many users the pool listed */
+function isImplausible (missing: number, total: number, listed: number): boolean {
+  if (listed === 0 && missing > 0 && missing === total) return true
+  return missing >= minMissing && missing > total * maxMissingShare
 }
 
 function isForgotten (error: unknown): boolean {
@@ -83,7 +104,11 @@ function isForgotten (error: unknown): boolean {
 async function followUser (db: Database, pooled: UserType, issuer: string, seenAt: string): Promise<SyncChange | undefined> {
   const subject = attribute(pooled, 'sub') ?? ''
   const username = pooled.Username ?? subject
-  const emailVerified = attribute(pooled, 'email_verified') === 'true'
+  const emailVerified = isEmailVerified({
+    verified: attribute(pooled, 'email_verified'),
+    identities: attribute(pooled, 'identities'),
+    status: pooled.UserStatus
+  }, 'attributes')
   const email = emailVerified ? attribute(pooled, 'email') ?? null : null
   if (subject === '' || ![subject, username, email ?? ''].every(isStorable)) {
     return { action: 'left alone', username: JSON.stringify(username), detail: 'a name or an e-mail address that cannot be kept' }

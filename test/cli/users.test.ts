@@ -129,7 +129,7 @@ t.test('npm run users -- --help says what there is, and does nothing', async t =
   for (const args of [[], ['remove', '--help']]) {
     const { status, stdout, stderr } = await users(...args)
     t.strictSame([status, stderr], [0, ''], args.join(' '))
-    for (const command of ['list', 'show', 'add', 'disable', 'enable', 'remove', 'sync', '--json', '--dry-run', '--pages-per-second']) t.match(stdout, new RegExp(`^  ${command} `, 'm'))
+    for (const command of ['list', 'show', 'add', 'disable', 'enable', 'remove', 'sync', '--json', '--dry-run', '--force', '--pages-per-second']) t.match(stdout, new RegExp(`^  ${command} `, 'm'))
   }
   t.notOk(existsSync(path))
 })
@@ -237,6 +237,25 @@ t.test('npm run users sync says what it does, and how far it is', async t => {
     { action: 'disabled', username: 'mallory\u001b[2J' }
   ])
   t.match(json.stderr, /users seen, 0 changes\n$/)
+})
+
+t.test('npm run users sync stops before it disables a large share of the users, unless forced', async t => {
+  const { pool, users, process } = await startSync(t)
+  serveUsers(pool, Array.from({ length: 8 }, (_, index) => `user${index}`))
+  await process('sync')
+  serveUsers(pool, ['user0', 'user1', 'new'])
+  const reason = `The listing of ${pool.id} lacks 6 of 9 users, so it may be incomplete. None of them was disabled. If they are gone, run the command again with --force.`
+  const states = async () => JSON.parse((await users('list', '--json')).stdout).filter(({ disabled }: { disabled: boolean }) => disabled).length
+
+  const dry = await process('sync', '--dry-run')
+  t.match(dry, { status: 1, stdout: 'added  new  no verified e-mail address\n', stderr: /lacks 6 of 8 users/ })
+  const json = await process('sync', '--json')
+  t.strictSame([json.status, JSON.parse(json.stdout).length, json.stderr.split('\n').at(-2)], [1, 1, reason])
+  t.equal((await process('sync', '--json')).stdout, '')
+  t.equal(await states(), 0)
+
+  const forced = await process('sync', '--force')
+  t.strictSame([forced.status, forced.stdout.split('\n').at(-2), await states()], [0, 'Made 6 changes.', 6])
 })
 
 t.test('npm run users sync does not need an estimate', async t => {

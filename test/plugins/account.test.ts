@@ -93,8 +93,7 @@ t.test('a user bound to one subject is never matched by e-mail for another', asy
     const { app, pool } = await startApp(t, changes)
     await addUser(app, { issuer: pool.issuer, sub: alice })
     t.same(await me(app, pool.idToken({ sub: mallory, 'cognito:username': 'mallory' })), { status: 403, code: 'no_such_user' })
-    // Not "verify your e-mail address", which would help nobody.
-    t.same(await me(app, pool.idToken({ sub: mallory, email_verified: false })), { status: 403, code: 'no_such_user' })
+    t.same(await me(app, pool.idToken({ sub: mallory, email_verified: false })), { status: 403, code: 'email_not_verified' })
     t.same(await listUsers(app), [bound(pool)])
   }
 })

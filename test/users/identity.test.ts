@@ -1,5 +1,6 @@
 import t, { type Test } from 'tap'
 import type { LightMyRequestResponse } from 'fastify'
+import { serviceActor } from '../../src/audit/actor.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import { changeUser } from '../../src/users/administer.ts'
 import { newDatabase, startApp, startPool, type TestApp } from '../helper.ts'
@@ -44,7 +45,7 @@ t.test('strict: who was not added is refused, and stays unknown', async t => {
   const { ask, users, trail } = await start(t, strict)
   t.equal(await ask(), '403 no_such_user')
   t.equal(await ask({ email: undefined, email_verified: undefined }), '403 no_such_user')
-  t.equal(await ask({ email_verified: false }), '403 no_such_user')
+  t.equal(await ask({ email_verified: false }), '403 email_not_verified')
   t.strictSame([await users(), await trail()], [[], []])
 })
 
@@ -80,6 +81,49 @@ t.test('an e-mail that Cognito has not verified binds nobody', async t => {
     t.strictSame(await users(), [['alice', 'alice@example.com', null]])
     t.equal(await ask(), 1)
   }
+})
+
+t.test('an unverified e-mail address gets the same response whether it is unknown, added or bound here', async t => {
+  for (const changes of [strict, auto]) {
+    const { app, pool, root, ask } = await start(t, changes)
+    await add(root, 'alice')
+    await add(root, 'bob')
+    t.equal(await ask(), 1)
+    const responses = []
+    for (const email of ['alice@example.com', 'bob@example.com', 'unknown@example.com']) {
+      const { statusCode, body } = await person(app, pool, 'mallory', { email, email_verified: false }).request('GET', '/me')
+      const { requestId, ...problem } = JSON.parse(body)
+      responses.push({ statusCode, problem })
+    }
+    t.match(responses[0], { statusCode: 403, problem: { code: 'email_not_verified' } })
+    t.strictSame(responses, [responses[0], responses[0], responses[0]])
+  }
+})
+
+t.test('a federated user binds nobody by e-mail, whatever its provider says of the address', async t => {
+  for (const verified of [true, 'true', false, undefined]) {
+    const { root, ask, users } = await start(t, strict)
+    await add(root, 'alice')
+    t.equal(await ask({ email_verified: verified, identities: [{ userId: '108', providerName: 'Google' }] }), '403 email_not_verified')
+    t.strictSame(await users(), [['alice', 'alice@example.com', null]])
+  }
+})
+
+t.test('an e-mail address with a non-ASCII letter that lower case makes ASCII is another address', async t => {
+  for (const [theirs, ours] of [['\u212Aate@example.com', 'kate@example.com'], ['sam@\u0130.example', 'sam@i\u0307.example'], ['\u00C5sa@example.com', '\u00E5sa@example.com']] as const) {
+    const { root, ask, users } = await start(t, strict)
+    await add(root, 'owner', ours)
+    t.equal(await ask({ email: theirs }), '403 no_such_user', theirs)
+    t.strictSame(await users(), [['owner', ours, null]])
+    t.equal((await add(root, 'other', theirs)).statusCode, 201)
+    t.equal(await ask({ email: ours.replace('example', 'EXAMPLE') }), 1)
+  }
+})
+
+t.test('GET /admin/users finds an e-mail address by its own letters, ASCII letters in either case', async t => {
+  const { root } = await start(t, strict)
+  await add(root, 'owner', '\u212Aate@example.com')
+  for (const q of ['\u212Aate@EXAMPLE', '\u212AATE']) t.equal((await root.request('GET', `/admin/users?q=${encodeURIComponent(q)}`)).json().length, 1, q)
 })
 
 t.test('a token without an e-mail binds nobody', async t => {
@@ -239,6 +283,26 @@ t.test('a disabled user is refused, also with a token that was taken before, or 
   t.strictSame(codes(await alice.request('POST', '/me/sign-out')), [403, 'user_disabled'])
 })
 
+t.test('an administrator whose disabled user is not bound yet administers nothing, and cannot enable it', async t => {
+  const { app, pool, root, ask } = await start(t, strict)
+  const claims = { 'cognito:groups': ['admin'] }
+  const id = person(app, pool, 'alice', { ...claims, email: 'ALICE@example.com' })
+  const access = personWith(app, pool.accessToken({ ...claims, sub: 'subject-of-alice', username: 'alice' }))
+  await add(root, 'alice')
+  for (const alice of [id, access]) t.equal((await alice.request('GET', '/admin/users')).statusCode, 200)
+
+  await root.request('PATCH', '/admin/users/1', { payload: { disabled: true } })
+  for (const alice of [id, access]) {
+    t.strictSame(codes(await alice.request('GET', '/admin/users')), [403, 'user_disabled'])
+    t.strictSame(codes(await alice.request('PATCH', '/admin/users/1', { payload: { disabled: false } })), [403, 'user_disabled'])
+    t.strictSame(codes(await alice.request('GET', '/admin/audit')), [403, 'user_disabled'])
+  }
+  const unverified = person(app, pool, 'carol', { ...claims, email: 'alice@example.com', email_verified: false })
+  t.equal((await unverified.request('GET', '/admin/users')).statusCode, 200, 'an address that is not proved says nothing of who it is')
+  t.equal(await ask(), '403 user_disabled')
+  t.equal((await root.request('GET', '/admin/users')).statusCode, 200)
+})
+
 t.test('a user whom another process disables is refused from the next request on', async t => {
   const pool = await startPool(t)
   const DATABASE_URL = await newDatabase(t)
@@ -248,7 +312,7 @@ t.test('a user whom another process disables is refused from the next request on
   const alice = person(app, pool, 'alice')
   t.equal(answer(await alice.request('GET', '/me')), 1)
   for (const disabled of [true, false, true]) {
-    await changeUser(db, 'command line', 1, { disabled })
+    await changeUser(db, serviceActor('command line'), 1, { disabled })
     t.equal(answer(await alice.request('GET', '/me')), disabled ? '403 user_disabled' : 1)
   }
 })

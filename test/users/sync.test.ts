@@ -5,12 +5,14 @@ import {
 } from '@aws-sdk/client-cognito-identity-provider'
 import t, { type Test } from 'tap'
 import { seedUsers, startEmulator } from '../../dev/emulator.ts'
+import { userActor } from '../../src/audit/actor.ts'
 import { userPoolClient, type UserPoolClient } from '../../src/cognito/user-pool-client.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { addUser, changeUser } from '../../src/users/administer.ts'
 import { bindIdentity } from '../../src/users/bind.ts'
+import { insertUser } from '../../src/users/queries.ts'
 import { syncUsers, type SyncOptions } from '../../src/users/sync.ts'
 import { newDatabase, startPool } from '../helper.ts'
 import type { UserPool } from '../user-pool.ts'
@@ -18,6 +20,8 @@ import type { UserPool } from '../user-pool.ts'
 // The emulator asks for a signature, and looks at none.
 process.env.AWS_ACCESS_KEY_ID = 'nobody'
 process.env.AWS_SECRET_ACCESS_KEY = 'nothing'
+
+const root = userActor({ username: 'root', issuer: 'https://issuer.example/pool', subject: 'subject-of-root' })
 
 async function startDatabase (t: Test): Promise<Database> {
   const db = openDatabase(process.env.TEST_DATABASE_URL === undefined ? 'sqlite::memory:' : await newDatabase(t))
@@ -32,6 +36,7 @@ async function sync (db: Database, client: UserPoolClient, options: Pick<SyncOpt
   const pages: number[] = []
   await syncUsers(db, client, {
     dryRun: false,
+    force: false,
     pagesPerSecond: 1000,
     onChange: ({ action, username, detail }) => { changes.push(`${action} ${username}: ${detail}`) },
     onPage: seen => { pages.push(seen) },
@@ -52,7 +57,7 @@ async function listAudit (db: Database): Promise<string[]> {
 }
 
 async function addWaiting (db: Database, username: string, email = `${username}@example.com`): Promise<void> {
-  await addUser(db, 'root', { username, email, issuer: null, sub: null })
+  await addUser(db, root, { username, email, issuer: null, sub: null })
 }
 
 const password = 'Passw0rd!'
@@ -126,7 +131,7 @@ t.test('users sync follows a username and an e-mail, once it is verified', async
   await create('alice')
   await create('bob')
   await sync()
-  await changeUser(db, 'root', 2, { username: 'robert' })
+  await changeUser(db, root, 2, { username: 'robert' })
   await update('alice', 'alice@new.example')
   t.strictSame((await sync()).changes, ['changed alice: email is now alice@new.example', 'changed robert: username is now bob'])
   t.strictSame(await listUsers(db), ['alice alice@new.example bound', 'bob bob@example.com bound'])
@@ -157,7 +162,7 @@ t.test('users sync disables who is disabled or deleted in the pool, enables nobo
 t.test('users sync disables nobody of another pool, and nobody who waits', async t => {
   const { db, sync } = await startEmulated(t)
   await addWaiting(db, 'alice')
-  await addUser(db, 'root', { username: 'bob', email: null, issuer: 'https://another.example/eu-west-1_Other', sub: 'subject-of-bob' })
+  await addUser(db, root, { username: 'bob', email: null, issuer: 'https://another.example/eu-west-1_Other', sub: 'subject-of-bob' })
   t.strictSame(await sync(), { changes: [], pages: [0] })
   t.strictSame(await listUsers(db), ['alice alice@example.com not bound', 'bob - bound'])
 })
@@ -165,7 +170,7 @@ t.test('users sync disables nobody of another pool, and nobody who waits', async
 t.test('users sync leaves alone, and says, whose name or e-mail belongs to another', async t => {
   const { db, sync, create, update } = await startEmulated(t)
   await addWaiting(db, 'alice', 'first@example.com')
-  await addUser(db, 'root', { username: 'owner', email: 'bob@example.com', issuer: 'https://another.example/eu-west-1_Other', sub: 'subject-of-owner' })
+  await addUser(db, root, { username: 'owner', email: 'bob@example.com', issuer: 'https://another.example/eu-west-1_Other', sub: 'subject-of-owner' })
   await create('alice')
   await create('bob', 'BOB@example.com')
   await create('carol')
@@ -204,6 +209,40 @@ t.test('users sync, dry, says what it would do and does nothing', async t => {
 function pooled (username: string): UserType {
   return { Username: username, Enabled: true, UserStatus: 'CONFIRMED', Attributes: [{ Name: 'sub', Value: `subject-of-${username}` }, { Name: 'email', Value: `${username}@example.com` }, { Name: 'email_verified', Value: 'true' }] }
 }
+
+t.test('users sync binds nobody by the e-mail address of a federated user', async t => {
+  const linked = { ...pooled('bob'), Attributes: [...pooled('bob').Attributes ?? [], { Name: 'identities', Value: '[{"userId":"108","providerName":"Google"}]' }] }
+  const { db, sync } = await startPaged(t, [{ ...pooled('alice'), UserStatus: 'EXTERNAL_PROVIDER' }, linked])
+  for (const username of ['alice', 'bob']) await addWaiting(db, `owner-${username}`, `${username}@example.com`)
+  t.strictSame((await sync()).changes, ['added alice: no verified e-mail address', 'added bob: no verified e-mail address'])
+  t.strictSame(await listUsers(db), ['owner-alice alice@example.com not bound', 'owner-bob bob@example.com not bound', 'alice - bound', 'bob - bound'])
+})
+
+t.test('users sync disables nobody where more than 10 % of the users, at least 5, are missing, without force', async t => {
+  const rows: [users: number, missing: number, stops: boolean][] = [[20, 5, true], [20, 4, false], [50, 5, false], [3, 3, true]]
+  for (const [users, missing, stops] of rows) {
+    await t.test(`${missing} of ${users}`, async t => {
+      const { db, pool, sync } = await startPaged(t, crowd(users).slice(missing))
+      for (const { Username: username = '' } of crowd(users)) {
+        await insertUser(db, { username, email: `${username}@example.com`, issuer: pool.issuer, sub: `subject-of-${username}` })
+      }
+      // Users that came while a run was under way are not missing.
+      await db.updateTable('users').set({ updated_at: '2026-01-01T00:00:00.000Z' }).execute()
+      const disabled = async () => (await listUsers(db)).filter(line => line.endsWith('disabled')).length
+      const message = `The listing of ${pool.id} lacks ${missing} of ${users} users, so it may be incomplete. None of them was disabled. If they are gone, run the command again with --force.`
+      for (const dryRun of [true, false]) {
+        if (stops) await t.rejects(sync({ dryRun }), { message })
+        else t.equal((await sync({ dryRun })).changes.length, missing)
+      }
+      t.equal(await disabled(), stops ? 0 : missing)
+      if (!stops) return
+      t.strictSame(await db.selectFrom('sync_runs').selectAll().execute(), [], 'the next run starts from the first page')
+      t.equal((await sync({ force: true, dryRun: true })).changes.length, missing)
+      t.equal((await sync({ force: true })).changes.length, missing)
+      t.equal(await disabled(), missing)
+    })
+  }
+})
 
 /** `user000` and so on. */
 function crowd (count: number): UserType[] {
@@ -341,7 +380,7 @@ t.test('users sync passes on what the API refuses, and disables nobody', async t
 t.test('users sync does not disable who came while it ran', async t => {
   const { db, pool, client, sync } = await startPaged(t, crowd(70))
   await addWaiting(db, 'waits')
-  const come = (username: string) => bindIdentity(db, { issuer: pool.issuer, subject: `subject-of-${username}`, username, email: `${username}@example.com`, emailVerified: true }, { actor: username, provision: true })
+  const come = (username: string) => bindIdentity(db, { issuer: pool.issuer, subject: `subject-of-${username}`, username, email: `${username}@example.com`, emailVerified: true }, { actor: { ...root, name: username }, provision: true })
   // They confirm, and come with an id token, when the page on which they would have been has been listed.
   const { changes } = await sync({}, before(client, async page => {
     if (page === 2) for (const username of ['comes', 'waits']) await come(username)

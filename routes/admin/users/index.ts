@@ -1,4 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import { userActor } from '../../../src/audit/actor.ts'
 import { keyOfUser } from '../../../src/cognito/identity-key.ts'
 import { sendConditionally } from '../../../src/conditional.ts'
 import { ListQuerySchema, sendPage } from '../../../src/paging.ts'
@@ -41,8 +42,8 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
       body: NewUserSchema,
       response: { 201: json(UserSchema, 'The user.', 'Location'), ...problems(400, 401, 403, 409, 413, 415) }
     }
-  }, async ({ body, user }, reply) => {
-    const added = await addUser(fastify.db, user.username, { ...body, issuer: null, sub: null })
+  }, async (request, reply) => {
+    const added = await fastify.writeAs(request, db => addUser(db, userActor(request.user), { ...request.body, issuer: null, sub: null }))
     reply.code(201).header('location', `/admin/users/${added.id}`)
     return added
   })
@@ -67,7 +68,7 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
       body: UserChangesSchema,
       response: { 200: json(UserSchema, 'The user.'), ...problems(400, 401, 403, 404, 409, 413, 415) }
     }
-  }, async ({ body, params, user }) => changeUser(fastify.db, user.username, params.id, body))
+  }, async request => fastify.writeAs(request, db => changeUser(db, userActor(request.user), request.params.id, request.body)))
 
   fastify.delete('/:id', {
     schema: {
@@ -78,8 +79,8 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
       params: UserParamsSchema,
       response: { 204: nothing('The user is gone.'), ...problems(400, 401, 403, 404, 413, 415) }
     }
-  }, async ({ params, user }, reply) => {
-    await removeUser(fastify.db, user.username, params.id)
+  }, async (request, reply) => {
+    await fastify.writeAs(request, db => removeUser(db, userActor(request.user), request.params.id))
     reply.code(204)
     return null
   })
@@ -88,13 +89,13 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
     schema: {
       operationId: 'signOutUser',
       summary: 'End all sessions of a user',
-      description: 'Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second.',
+      description: 'Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second. A user that is not bound yet has no session: 409.',
       tags: ['admin'],
       params: UserParamsSchema,
-      response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 404, 413, 415) }
+      response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 404, 409, 413, 415) }
     }
   }, async ({ params, user }, reply) => {
-    await signOut(fastify.db, user.username, await findUserOrRefuse(params.id), null, fastify.endSessions)
+    await signOut(fastify.db, userActor(user), await findUserOrRefuse(params.id), null, fastify.endSessions)
     reply.code(204)
     return null
   })

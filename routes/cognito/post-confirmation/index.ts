@@ -3,8 +3,10 @@ import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { Webhook } from 'standardwebhooks'
+import { serviceActor } from '../../../src/audit/actor.ts'
 import { listIssuers, type IssuerOptions } from '../../../src/cognito/issuers.ts'
 import { PostConfirmationEventSchema } from '../../../src/cognito/post-confirmation.ts'
+import { isEmailVerified } from '../../../src/cognito/verified-email.ts'
 import { Problem } from '../../../src/problems.ts'
 import { json, problems } from '../../../src/responses.ts'
 import { bindIdentity } from '../../../src/users/bind.ts'
@@ -63,7 +65,7 @@ const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = asy
       }
     }
   }, async ({ body }, reply) => {
-    const { userPoolId, userName: username, request: { userAttributes: { sub: subject, email = null, email_verified: verified } } } = body
+    const { userPoolId, userName: username, request: { userAttributes: { sub: subject, email = null, email_verified: verified, identities, 'cognito:user_status': status } } } = body
     const issuer = issuers.get(userPoolId)
     if (issuer === undefined) {
       throw new Problem('validation_failed', 'The event is from another user pool.', { errors: [{ in: 'body', path: '/userPoolId', message: 'is not a user pool of this service' }] })
@@ -71,9 +73,9 @@ const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = asy
     const known = await findUserByIdentity(fastify.db, issuer, subject)
     if (known !== undefined) return known
 
-    // An address that is not proved is not kept: it would stand in the way of whoever can prove it.
-    const emailVerified = String(verified) === 'true'
-    const user = await bindIdentity(fastify.db, { issuer, subject, username, email: emailVerified ? email : null, emailVerified }, { actor: 'post-confirmation', provision: true })
+    // An unverified address is not stored: it would block the user who can prove it.
+    const emailVerified = isEmailVerified({ verified, identities, status }, 'attributes')
+    const user = await bindIdentity(fastify.db, { issuer, subject, username, email: emailVerified ? email : null, emailVerified }, { actor: serviceActor('post-confirmation'), provision: true })
     if (typeof user === 'string') throw new Problem('conflict', 'The username or the e-mail address belongs to another user here.')
     reply.code(201).header('location', `/admin/users/${user.id}`)
     return user

@@ -83,7 +83,8 @@ t.test('POST /cognito/post-confirmation binds the user that an administrator mad
 })
 
 t.test('POST /cognito/post-confirmation keeps no address that is not verified, and binds nobody by it', async t => {
-  for (const attributes of [{ email_verified: 'false' }, { email_verified: false }, { email_verified: undefined }, { email_verified: 'TRUE' }]) {
+  const federated = { identities: '[{"userId":"108","providerName":"Google"}]' }
+  for (const attributes of [{ email_verified: 'false' }, { email_verified: false }, { email_verified: undefined }, { email_verified: 'TRUE' }, federated, { 'cognito:user_status': 'EXTERNAL_PROVIDER' }]) {
     const { app, pool } = await start(t)
     await administrator(app, pool).request('POST', '/admin/users', { payload: { username: 'owner', email: 'alice@example.com' } })
     t.match((await send(app, event(pool, {}, attributes))).json(), { id: 2, username: 'alice', email: null })

@@ -11,7 +11,7 @@ export function AuditPage () {
       <ol className='audit' aria-busy={list.state === 'loading'}>
         {list.rows.map(entry => (
           <li key={entry.id}>
-            <p><strong>{entry.actor}</strong> {verbs[entry.action] ?? entry.action} <strong>{entry.username}</strong></p>
+            <p><strong>{entry.actor}</strong>{entry.actorKind === 'service' && ' (a part of the service)'} {verbs[entry.action] ?? entry.action} <strong>{entry.username}</strong></p>
             <p className='quiet'><Moment at={entry.at} />{describeChanges(entry)}</p>
           </li>
         ))}
