@@ -8,6 +8,7 @@ import { brokenRequestHandler } from './broken-request.ts'
 import type { Config } from './config.ts'
 import { serializeError } from './error-log.ts'
 import { namesOneHost } from './host.ts'
+import { limitIgnoredBody, maxBodyBytes } from './http/body-limit.ts'
 import { requestOutcome } from './http/request-outcome.ts'
 import { Problem } from './problems.ts'
 import { requestId } from './request-id.ts'
@@ -31,6 +32,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
     if (namesOneHost(request.raw)) done()
     else done(new Problem('validation_failed', 'A request has one Host header.'))
   })
+  fastify.addHook('preParsing', limitIgnoredBody)
   fastify.addHook('onSend', (_request, _reply, payload, done) => {
     // Fastify listens to a stream once all hooks have run. Its failure while one of them waits would have nobody to tell, and end the process.
     if (payload instanceof Readable) payload.once('error', () => {})
@@ -75,6 +77,7 @@ export function serverOptions (config: Config, log?: DestinationStream): Fastify
     genReqId: requestId,
     trustProxy: config.trustProxy,
     routerOptions: { ignoreTrailingSlash: true },
+    bodyLimit: maxBodyBytes,
     // A migration of a large table takes its time.
     pluginTimeout: 0,
     // Enough for a slow client; too little for one that only means to hold a connection. Node looks for those that are late

@@ -1,16 +1,16 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
 import type { FastifyRouteSchemaDef, FastifySchema, FastifyValidationResult } from 'fastify/types/schema.js'
+import { additionalProperties, maxFaults } from './http/additional-properties.ts'
 import { Problem, type InputFault } from './problems.ts'
 
-// Whether the schemas themselves are valid is nothing to find out at each start: test/app.test.ts does.
+// test/app.test.ts checks the schemas themselves, so a start does not.
 const options: Options = { allErrors: true, verbose: true, useDefaults: true, strict: false, validateSchema: false, formats: { int32: true, int64: true } }
-// A body says what it means; Fastify's default would drop unknown members and take "5" for 5.
-const exact = new Ajv(options)
-// What comes in an address is text, whatever it means.
-const coercing = new Ajv({ ...options, coerceTypes: true })
+// A body keeps its types: Fastify's default would drop unknown members and take "5" for 5.
+const exact = newValidator(options)
+// A query string, a path and a header are text, so their values are converted.
+const coercing = newValidator({ ...options, coerceTypes: true })
 
 const parts: Record<string, InputFault['in']> = { body: 'body', querystring: 'query', params: 'params', headers: 'headers' }
-const mostFaults = 20
 
 /**
  * Fastify's validator compiler: input that fails becomes the problem `validation_failed`, with each fault in `errors`.
@@ -24,9 +24,13 @@ export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSch
     if (validate(input)) return true
     // What an address names by an id that cannot be is as absent as any other.
     if (part === 'params') return { error: new Problem('not_found', 'There is nothing at this address.') }
-    const errors = (validate.errors ?? []).slice(0, mostFaults).map(error => inputFault(part, error))
+    const errors = (validate.errors ?? []).slice(0, maxFaults).map(error => inputFault(part, error))
     return { error: new Problem('validation_failed', `There is a fault in the ${part}; errors says where.`, { errors }) }
   }
+}
+
+function newValidator (options: Options): Ajv {
+  return new Ajv(options).removeKeyword('additionalProperties').addKeyword(additionalProperties)
 }
 
 function inputFault (part: InputFault['in'], { keyword, instancePath, message = 'is not valid', params, parentSchema }: ErrorObject): InputFault {

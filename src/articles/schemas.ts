@@ -17,9 +17,9 @@ export const ArticleListSchema = Type.Array(ArticleSchema, { maxItems: 100 })
 
 /** What a client says of an article, to make one and to change one. */
 export const NewArticleSchema = Type.Object({
-  // White space around the name does not count; the handler trims it.
+  // White space around the name does not count; the handler trims it. The body limit of the routes is the real bound.
   name: Type.String({
-    maxLength: 1_000_000,
+    maxLength: 4096,
     pattern: '^\\s*[^\\s\\u0000\\uD800-\\uDFFF](?:[^\\u0000\\uD800-\\uDFFF]{0,48}[^\\s\\u0000\\uD800-\\uDFFF])?\\s*$',
     description: '1 to 50 characters once trimmed, without NUL or lone surrogates',
     examples: ['On bread']

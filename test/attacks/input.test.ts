@@ -45,22 +45,23 @@ t.test('prototypes cannot be poisoned, by whatever part of a request', async t =
   t.notOk('admin' in {} || 'disabled' in {})
 })
 
-t.test('JSON of 100,000 levels, endless numbers and members twice are refused, or mean one thing', async t => {
+t.test('POST /articles rejects deep JSON, endless numbers and unknown members, and takes the last of two equal members', async t => {
   const { app, pool } = await startApp(t)
   const alice = person(app, pool, 'alice')
   const post = (payload: string) => alice.request('POST', '/articles', { headers: json, payload })
-  t.strictSame(codes(await post('['.repeat(100_000))), [400, 'malformed_json'])
-  t.strictSame(codes(await post('['.repeat(100_000) + ']'.repeat(100_000))), [400, 'validation_failed'])
-  t.strictSame(codes(await post(deep(100_000))), [400, 'validation_failed'])
-  t.strictSame(codes(await post(`{"__proto__":${deep(50_000)}}`)), [400, 'malformed_json'])
-  t.strictSame(codes(await post(`{"name":${'9'.repeat(100_000)}}`)), [400, 'validation_failed'])
+  t.strictSame(codes(await post('['.repeat(100_000))), [413, 'payload_too_large'])
+  t.strictSame(codes(await post('['.repeat(4_000))), [400, 'malformed_json'])
+  t.strictSame(codes(await post('['.repeat(2_000) + ']'.repeat(2_000))), [400, 'validation_failed'])
+  t.strictSame(codes(await post(deep(400))), [400, 'validation_failed'])
+  t.strictSame(codes(await post(`{"__proto__":${deep(400)}}`)), [400, 'malformed_json'])
+  t.strictSame(codes(await post(`{"name":${'9'.repeat(4_000)}}`)), [400, 'validation_failed'])
   t.strictSame(codes(await post('{"name":1e999}')), [400, 'validation_failed'])
   // RFC 8259 4 leaves it open; the last one counts, for the check as for what is stored.
   t.match((await post('{"name":"first","name":"last"}')).json(), { name: 'last' })
   t.strictSame(codes(await post('{"name":"first","name":5}')), [400, 'validation_failed'])
   t.strictSame(codes(await post('{"name":"a"} {"name":"b"}')), [400, 'malformed_json'])
   t.strictSame(codes(await post('{"name":"a",}')), [400, 'malformed_json'])
-  t.strictSame(codes(await post(`{${Array.from({ length: 50_000 }, (_, index) => `"m${index}":1`).join()}}`)), [400, 'validation_failed'])
+  t.strictSame(codes(await post(`{${Array.from({ length: 400 }, (_, index) => `"m${index}":1`).join()}}`)), [400, 'validation_failed'])
   t.match((await post('\ufeff{"name":"bom"}')).json(), { name: 'bom' })
   for (const after of ['9007199254740993', '1e400', 'NaN', '0x10000000000000000', '-1']) {
     t.strictSame(codes(await alice.request('GET', `/articles?after=${after}`)), [400, 'validation_failed'], after)
@@ -73,7 +74,7 @@ t.test('a body in another coding or charset is refused, and never unpacked', asy
   const post = (headers: Record<string, string>, payload: Buffer) => alice.request('POST', '/articles', { headers: { ...json, ...headers }, payload })
   const bomb = gzipSync(Buffer.alloc(50 * 1024 * 1024, ' '))
   t.strictSame(codes(await post({ 'content-encoding': 'gzip' }, gzipSync('{"name":"a"}'))), [400, 'malformed_json'])
-  t.strictSame(codes(await post({ 'content-encoding': 'gzip' }, bomb)), [400, 'malformed_json'])
+  t.strictSame(codes(await post({ 'content-encoding': 'gzip' }, bomb)), [413, 'payload_too_large'])
   t.strictSame(codes(await post({}, Buffer.from('{"name":"a"}', 'utf16le'))), [400, 'malformed_json'])
   // RFC 8259 8.1: JSON is UTF-8, and has no charset parameter to say otherwise.
   for (const type of ['application/json; charset=utf-16', 'application/json; charset=x', 'application/json;']) {

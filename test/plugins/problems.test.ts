@@ -85,7 +85,7 @@ t.test('a body that is not as it has to be is refused with each fault', async t 
     { in: 'body', path: '/a~1b~0c', message: 'is not known here' },
     { in: 'body', path: `/\ufffd${'x'.repeat(99)}`, message: 'is not known here' }
   ])
-  const many = Object.fromEntries(Array.from({ length: 1000 }, (_, index) => [`x${index}`, index]))
+  const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`x${index}`, index]))
   t.equal((await post({ name: 'a', ...many })).length, 20)
 })
 

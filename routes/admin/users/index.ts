@@ -9,6 +9,12 @@ import { addUser, changeUser, noSuchUser, removeUser } from '../../../src/users/
 import { findUser, listUsers, type User } from '../../../src/users/queries.ts'
 import { NewUserSchema, UserChangesSchema, UserListSchema, UserParamsSchema, UserSchema } from '../../../src/users/schemas.ts'
 
+/**
+ * The largest body of a user. Where every character is escaped as two surrogates of 6 bytes each, a username of 128 characters,
+ * an e-mail address of 254 and a subject of 255 make a body of 7.8 kB.
+ */
+const bodyLimit = 8 * 1024
+
 interface AdminUsersOptions {
   adminGroup: string
 }
@@ -34,6 +40,7 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
   })
 
   fastify.post('/', {
+    bodyLimit,
     schema: {
       operationId: 'addUser',
       summary: 'Add a user',
@@ -59,6 +66,7 @@ const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify,
   }, async ({ params }) => findUserOrRefuse(params.id))
 
   fastify.patch('/:id', {
+    bodyLimit,
     schema: {
       operationId: 'changeUser',
       summary: 'Change, disable or enable a user',

@@ -1,0 +1,80 @@
+import t from 'tap'
+import { startOnWire } from '../attacks/wire.ts'
+import { startApp } from '../helper.ts'
+import { administrator, codes, person } from '../people.ts'
+
+const json = { 'content-type': 'application/json' }
+const escaped = (count: number) => '\\ud83d\\ude00'.repeat(count)
+const claims = { 'cognito:groups': ['admin'] }
+
+// Every route with its limit in bytes; those without a body have the default.
+const routes = [
+  ['POST', '/articles', 4096], ['PATCH', '/articles/1', 4096],
+  ['POST', '/admin/users', 8192], ['PATCH', '/admin/users/1', 8192],
+  ['GET', '/articles', 1024], ['HEAD', '/articles', 1024], ['GET', '/articles/1', 1024], ['DELETE', '/articles/1', 1024],
+  ['GET', '/me', 1024], ['POST', '/me/sign-out', 1024],
+  ['GET', '/admin/users', 1024], ['DELETE', '/admin/users/1', 1024], ['POST', '/admin/users/1/sign-out', 1024], ['GET', '/admin/audit', 1024]
+] as const
+
+t.test('POST and PATCH /articles accept the largest body, with every character escaped and white space around the name', async t => {
+  const { app, pool } = await startApp(t)
+  const alice = person(app, pool, 'alice')
+  const body = (length: number) => `{"name":"${escaped(50)}"}`.replace(':"', `:"${' '.repeat(length - 611)}`)
+  for (const [method, url, status] of [['POST', '/articles', 201], ['PATCH', '/articles/1', 200]] as const) {
+    const response = await alice.request(method, url, { headers: json, payload: body(4096) })
+    t.strictSame([response.statusCode, response.json().name], [status, '😀'.repeat(50)])
+    t.strictSame(codes(await alice.request(method, url, { headers: json, payload: body(4097) })), [413, 'payload_too_large'])
+  }
+})
+
+t.test('POST and PATCH /admin/users accept the largest username and e-mail address, with every character escaped', async t => {
+  const { app, pool } = await startApp(t)
+  const root = administrator(app, pool)
+  const payload = `{"username":"${escaped(128)}","email":"${escaped(64)}@${escaped(189)}"}`
+  t.equal((await root.request('POST', '/admin/users', { headers: json, payload })).statusCode, 201)
+  t.equal((await root.request('PATCH', '/admin/users/1', { headers: json, payload })).statusCode, 200)
+})
+
+t.test('every route rejects a body by its Content-Length with 413, before the body arrives', async t => {
+  const { exchange, pool } = await startOnWire(t)
+  const token = pool.idToken(claims)
+  const announce = (method: string, url: string, length: number, authorization: string) =>
+    exchange(`${method} ${url} HTTP/1.1\r\nHost: a\r\n${authorization}Content-Type: application/json\r\nContent-Length: ${length}\r\n\r\n`)
+  for (const [method, url, limit] of routes) {
+    const { statuses, text } = await announce(method, url, limit + 1, `Authorization: Bearer ${token}\r\n`)
+    t.strictSame(statuses, [413], `${method} ${url}`)
+    t.match(text, /^connection: close\r$/mi)
+  }
+})
+
+t.test('every route answers 401 to a client without a token, whatever the size of its body', async t => {
+  const { app } = await startApp(t)
+  for (const [method, url, limit] of routes) {
+    const response = await app.inject({ method, url, headers: json, payload: ' '.repeat(limit + 1) })
+    t.equal(response.statusCode, 401, `${method} ${url}`)
+  }
+})
+
+t.test('every route that reads a body rejects a chunked body with 413 at the limit', async t => {
+  const { exchange, pool } = await startOnWire(t)
+  const token = pool.idToken(claims)
+  for (const [method, url, limit] of routes) {
+    if (method === 'GET' || method === 'HEAD') continue
+    const chunk = `${(limit + 1).toString(16)}\r\n${' '.repeat(limit + 1)}\r\n`
+    const { codes } = await exchange(`${method} ${url} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${token}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n${chunk}`)
+    t.strictSame(codes, ['payload_too_large'], `${method} ${url}`)
+  }
+})
+
+t.test('GET with a chunked body is answered, and its connection closed without waiting for the end of the body', async t => {
+  const { exchange, pool } = await startOnWire(t)
+  const { statuses, text } = await exchange(`GET /articles HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${pool.idToken()}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n`)
+  t.strictSame(statuses, [200])
+  t.match(text, /^connection: close\r$/mi)
+})
+
+t.test('GET with a small body is answered on a connection that stays open', async t => {
+  const { exchange, pool } = await startOnWire(t)
+  const get = (connection: string) => `GET /articles HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${pool.idToken()}\r\nConnection: ${connection}\r\nContent-Length: 4\r\n\r\nabcd`
+  t.strictSame((await exchange(get('keep-alive') + get('close'))).statuses, [200, 200])
+})
