@@ -7,11 +7,14 @@ import { refuseRemovedUser } from '../users/removed-user.ts'
 import type { Article } from './schemas.ts'
 import { findBlocksEnd, findSearchIndex, listArticlesInBlocks, trigramQuery } from './search-queries.ts'
 
-/** An article with what is needed to change it: who may, and since when nobody else has. */
+/** An article with its author's id and its version, which counts its changes. */
 export interface StoredArticle extends Article {
   authorId: number | null
   version: number
 }
+
+/** An article to change or delete, as it was found. Without a version, it may have been changed since. */
+export type FoundArticle = Omit<StoredArticle, 'version'> & { version?: number }
 
 /** A page of the articles, by id; with `q`, of those whose name contains it, in any case. An index needs three characters; less is a bounded scan. */
 export async function listArticles (db: Database, { limit, after, order, q = '' }: ListQuery): Promise<Page<Article>> {
@@ -62,21 +65,28 @@ export async function insertArticle (db: Database, { name, author }: { name: str
   return { id, name, author: author.username, createdAt: now, updatedAt: now }
 }
 
-/** The article renamed, or undefined where it is not as it was found any more. */
-export async function updateArticle (db: Database, { id, version, author, createdAt }: StoredArticle, name: string): Promise<Article | undefined> {
+/** Renames an article. Returns undefined where it is gone, has another author, or is not of the version asked for. */
+export async function updateArticle (db: Database, { id, authorId, version, author, createdAt }: FoundArticle, name: string): Promise<Article | undefined> {
   const now = new Date().toISOString()
   const row = await db.updateTable('articles')
-    .set({ name, name_key: name.toLowerCase(), updated_at: now, version: version + 1 })
-    .where('id', '=', id).where('version', '=', version)
+    .set(({ eb }) => ({ name, name_key: name.toLowerCase(), updated_at: now, version: eb('version', '+', 1) }))
+    .where('id', '=', id)
+    .where('author_id', 'is not distinct from', authorId)
+    .$if(version !== undefined, query => query.where('version', '=', version ?? 0))
     .returning('id')
     .executeTakeFirst()
   return row && { id, name, author, createdAt, updatedAt: now }
 }
 
-/** False where the article is not as it was found any more. */
-export async function deleteArticle (db: Database, { id, version }: StoredArticle): Promise<boolean> {
-  const row = await db.deleteFrom('articles').where('id', '=', id).where('version', '=', version).returning('id').executeTakeFirst()
-  return row !== undefined
+/** Deletes an article, and returns its id. Returns undefined where it is gone, has another author, or is not of the version asked for. */
+export async function deleteArticle (db: Database, { id, authorId, version }: FoundArticle): Promise<number | undefined> {
+  const row = await db.deleteFrom('articles')
+    .where('id', '=', id)
+    .where('author_id', 'is not distinct from', authorId)
+    .$if(version !== undefined, query => query.where('version', '=', version ?? 0))
+    .returning('id')
+    .executeTakeFirst()
+  return row?.id
 }
 
 function selectArticles (query: SelectQueryBuilder<Tables, 'articles', object>) {
