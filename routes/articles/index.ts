@@ -4,10 +4,12 @@ import type { FastifyRequest } from 'fastify'
 import { Answers, jsonAnswer } from '../../src/answers.ts'
 import { changeArticle, type Change } from '../../src/articles/change.ts'
 import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
-import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema } from '../../src/articles/schemas.ts'
+import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema, type Article } from '../../src/articles/schemas.ts'
 import { keyOfUser } from '../../src/cognito/identity-key.ts'
 import { entityTag, IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
+import type { Database } from '../../src/database/tables.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
+import { sendResponse, type StoredResponse } from '../../src/idempotency/stored-response.ts'
 import { ListQuerySchema, nextLink, type ListQuery } from '../../src/paging.ts'
 import { Problem } from '../../src/problems.ts'
 import { json, nothing, problems } from '../../src/responses.ts'
@@ -67,14 +69,13 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       body: NewArticleSchema,
       response: { 201: json(ArticleSchema, 'The article.', 'Location', 'ETag'), ...problems(400, 401, 403, 413, 415, 422) }
     }
-  }, async ({ account, body, headers }, reply) => {
-    const insert = (db: typeof fastify.db) => insertArticle(db, { name: body.name.trim(), author: account })
+  }, async ({ account, body, headers, params }, reply) => {
+    const work = async (db: Database) => createdResponse(await insertArticle(db, { name: body.name.trim(), author: account }))
     const key = headers['idempotency-key']
-    const article = key === undefined
-      ? await insert(fastify.db)
-      : await once(fastify.db, { userId: account.id, route: 'POST /articles', key }, body, insert)
-    reply.code(201).header('location', `/articles/${article.id}`).header('etag', articleTag(article))
-    return article
+    const response = key === undefined
+      ? await work(fastify.db)
+      : await once(fastify.db, { key: { userId: account.id, route: 'POST /articles', key }, request: { params, body }, work, restore: restoreCreated })
+    return sendResponse(reply, response)
   })
 
   fastify.get('/:id', {
@@ -129,6 +130,19 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   function asked ({ account, user, headers }: FastifyRequest, id: number): Change {
     return { id, account, user, adminGroup, ifMatch: headers['if-match'] }
   }
+}
+
+function createdResponse (article: Article): StoredResponse {
+  return { status: 201, headers: createdHeaders(article), body: serialize(ArticleSchema, article) }
+}
+
+// A version before this one stored the article's JSON alone.
+function restoreCreated (body: string): StoredResponse {
+  return { status: 201, headers: createdHeaders(JSON.parse(body)), body }
+}
+
+function createdHeaders (article: Article): Record<string, string> {
+  return { location: `/articles/${article.id}`, etag: articleTag(article), 'content-type': 'application/json; charset=utf-8' }
 }
 
 export default articles

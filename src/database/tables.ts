@@ -46,14 +46,20 @@ export interface ArticlesTable {
   version: Generated<number>
 }
 
-/** Answers to requests with an `Idempotency-Key`, for as long as a retry is safe. */
+/** Responses to requests with an `Idempotency-Key`, stored for as long as a retry is safe. */
 export interface IdempotencyKeysTable {
   user_id: number
+  /** The method and the pattern of the path. */
   route: string
   key: string
   /** A digest of the request's body. */
   fingerprint: string
-  /** The answer's body in JSON; null only inside the transaction that makes it. */
+  /** A digest of the request's method, path and body. Null, like status and headers, where an older version stored the row. */
+  request_fingerprint: string | null
+  status: number | null
+  /** A JSON object. */
+  headers: string | null
+  /** The response's body as it was sent; null only inside the transaction that makes it. */
   answer: string | null
   expires_at: string
 }

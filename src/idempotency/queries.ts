@@ -1,5 +1,6 @@
 import type { Database } from '../database/tables.ts'
 import { refuseRemovedUser } from '../users/removed-user.ts'
+import type { StoredResponse } from './stored-response.ts'
 
 export interface IdempotencyKey {
   userId: number
@@ -7,10 +8,16 @@ export interface IdempotencyKey {
   key: string
 }
 
-export interface KeptAnswer {
+export interface Fingerprints {
+  /** A digest of the body. */
   fingerprint: string
-  /** The answer's body, in JSON. */
-  answer: string
+  /** A digest of method, path and body; null where a version before this one stored the row. */
+  requestFingerprint: string | null
+}
+
+export interface StoredRequest extends Fingerprints {
+  /** The body alone where a version before this one stored the row. */
+  response: StoredResponse | string
 }
 
 /**
@@ -18,9 +25,9 @@ export interface KeptAnswer {
  * expected to be violated by such a request, and `on conflict` handles it.
  * @throws {Problem} `no_such_user` where the foreign key `user_id` is violated: the user was removed meanwhile
  */
-export async function insertKey (db: Database, { userId, route, key }: IdempotencyKey, fingerprint: string, expiresAt: string): Promise<boolean> {
+export async function insertKey (db: Database, { userId, route, key }: IdempotencyKey, { fingerprint, requestFingerprint }: Fingerprints, expiresAt: string): Promise<boolean> {
   const row = await db.insertInto('idempotency_keys')
-    .values({ user_id: userId, route, key, fingerprint, expires_at: expiresAt })
+    .values({ user_id: userId, route, key, fingerprint, request_fingerprint: requestFingerprint, expires_at: expiresAt })
     .onConflict(conflict => conflict.doNothing())
     .returning('key')
     .executeTakeFirst()
@@ -28,15 +35,20 @@ export async function insertKey (db: Database, { userId, route, key }: Idempoten
   return row !== undefined
 }
 
-export async function findAnswer (db: Database, { userId, route, key }: IdempotencyKey): Promise<KeptAnswer | undefined> {
-  const row = await db.selectFrom('idempotency_keys').select(['fingerprint', 'answer'])
+export async function findStoredRequest (db: Database, { userId, route, key }: IdempotencyKey): Promise<StoredRequest | undefined> {
+  const row = await db.selectFrom('idempotency_keys')
+    .select(['fingerprint', 'request_fingerprint as requestFingerprint', 'answer', 'status', 'headers'])
     .where('user_id', '=', userId).where('route', '=', route).where('key', '=', key)
     .executeTakeFirst()
-  return row && { fingerprint: row.fingerprint, answer: row.answer ?? '' }
+  if (row === undefined) return undefined
+  const { fingerprint, requestFingerprint, status, headers } = row
+  const body = row.answer ?? ''
+  const response = status === null || headers === null ? body : { status, headers: JSON.parse(headers), body }
+  return { fingerprint, requestFingerprint, response }
 }
 
-export async function updateAnswer (db: Database, { userId, route, key }: IdempotencyKey, answer: string): Promise<void> {
-  await db.updateTable('idempotency_keys').set({ answer })
+export async function updateResponse (db: Database, { userId, route, key }: IdempotencyKey, { status, headers, body }: StoredResponse): Promise<void> {
+  await db.updateTable('idempotency_keys').set({ status, headers: JSON.stringify(headers), answer: body })
     .where('user_id', '=', userId).where('route', '=', route).where('key', '=', key)
     .execute()
 }
