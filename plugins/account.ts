@@ -38,7 +38,8 @@ interface AccountOptions {
 
 const account = Symbol('local user')
 const admitted = Symbol('what a guard decided')
-const mostKnown = 10_000
+/** 10,000 users with ordinary names fit; a token may hold a much longer one. */
+const maxCacheBytes = 8 * 2 ** 20
 
 interface Known {
   signOut: SignOut | undefined
@@ -102,7 +103,7 @@ const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provision
     findKnown(verified, mark).then(known => decideAgain(request, fastify.db, known)).then(() => done(), done)
   })
 
-  const known = new ReadCache<Known>(fastify.db, mostKnown)
+  const known = new ReadCache<Known>(fastify.db, maxCacheBytes, sizeOf)
   const bound = new GatheredReads(readBound)
 
   /** Looks up the local user that is bound to a verified one, and its sign-out. */
@@ -161,6 +162,12 @@ async function decideAgain (request: FastifyRequest, db: Database, known: Known)
   if (user === undefined || user.id !== request.account.id) throw new Problem('no_such_user', 'This user was removed while the request was on its way.')
   refuseDisabled(user)
   request[account] = user
+}
+
+/** The bytes of an entry: 300 beside its texts, of up to two bytes a character. */
+function sizeOf ({ user, signOut }: Known): number {
+  const texts = [user?.username, user?.email, user?.issuer, user?.sub, signOut?.originJti]
+  return 300 + 2 * texts.reduce((sum, text) => sum + (text?.length ?? 0), 0)
 }
 
 export default fp(accounts, { name: 'account', dependencies: ['cognito-auth', 'database'] })

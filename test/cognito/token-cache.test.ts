@@ -58,6 +58,27 @@ t.test('TokenCache keeps a token that is asked for while others come and go', as
   t.equal(cache.get('forgotten'), undefined)
 })
 
+t.test('TokenCache evicts the oldest tokens once all tokens are larger than its bound', async t => {
+  const cache = new TokenCache(100, 10 * 3_000)
+  const tokens = Array.from({ length: 20 }, (_, index) => `${index}`.padStart(1_000, '-'))
+  for (const token of tokens) {
+    cache.set(token, user(), key())
+    cache.get(tokens[0] ?? '')
+  }
+  t.strictSame(tokens.filter(token => cache.get(token)), [tokens[0], ...tokens.slice(11)], 'the one in use stays')
+  cache.set('x'.repeat(10_000), user(), key())
+  t.equal(cache.size, 4, 'a token of 10,000 characters takes the place of seven')
+  cache.set('x'.repeat(20_000), user(), key())
+  t.equal(cache.size, 4, 'a token that is larger than the bound is not cached')
+})
+
+t.test('TokenCache counts a token that is verified again once', async t => {
+  const cache = new TokenCache(100, 10 * 3_000)
+  const tokens = Array.from({ length: 10 }, (_, index) => `${index}`.padStart(1_000, '-'))
+  for (const token of [...tokens, ...tokens, ...tokens]) cache.set(token, user(), key())
+  t.equal(cache.size, 10)
+})
+
 t.test('TokenCache gives no token whose time is up', async t => {
   const cache = new TokenCache(10)
   cache.set('past', user(Date.now() / 1000 - 1), key())

@@ -1,7 +1,7 @@
 import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { createInterface } from 'node:readline'
-import t from 'tap'
+import t, { type Test } from 'tap'
 import { changeMark, openDatabase } from '../../src/database/open.ts'
 import { ReadCache } from '../../src/database/read-cache.ts'
 import { newDatabase, startApp, startPool } from '../helper.ts'
@@ -63,33 +63,63 @@ t.test('a page is never stale, whichever of two processes wrote last', async t =
   await once(other, 'exit')
 })
 
-t.test('ReadCache remembers while nothing changes, and at most so much', async t => {
+/** A cache of 1,600 bytes for values of `bytes` each, over a database in memory. */
+async function startCache (t: Test) {
   const db = openDatabase('sqlite::memory:')
   t.teardown(() => db.destroy())
   await db.schema.createTable('boxes').addColumn('id', 'integer').execute()
-  const cache = new ReadCache<{ value: number }>(db, 2)
+  const cache = new ReadCache<{ bytes: number }>(db, 1_600, value => value.bytes)
   const mark = changeMark(db)
+  const has = (key: string) => cache.get(key, mark) !== undefined
+  return { db, cache, mark, has }
+}
 
-  cache.set('a', { value: 1 }, mark)
-  t.strictSame(cache.get('a', mark), { value: 1 })
+t.test('ReadCache keeps a value until the database changes', async t => {
+  const { db, cache, mark } = await startCache(t)
+  cache.set('a', { bytes: 1 }, mark)
+  t.strictSame(cache.get('a', mark), { bytes: 1 })
   t.equal(cache.get('b', mark), undefined)
-  cache.set('b', { value: 2 }, mark)
-  cache.set('c', { value: 3 }, mark)
-  t.equal(cache.get('a', mark), undefined, 'the third does not fit')
-  t.strictSame(cache.get('c', mark), { value: 3 })
 
   await db.schema.createTable('bags').addColumn('id', 'integer').execute()
-  t.equal(cache.get('c', changeMark(db)), undefined, 'it is of before')
-  cache.set('d', { value: 4 }, mark)
-  t.equal(cache.get('d', mark), undefined, 'something changed while it was read')
-  cache.set('d', { value: 5 }, changeMark(db))
-  t.strictSame(cache.get('d', changeMark(db)), { value: 5 })
+  t.equal(cache.get('a', changeMark(db)), undefined, 'it is of before')
+  cache.set('b', { bytes: 2 }, mark)
+  t.equal(cache.get('b', mark), undefined, 'the database changed while the value was read')
+  cache.set('b', { bytes: 3 }, changeMark(db))
+  t.strictSame(cache.get('b', changeMark(db)), { bytes: 3 })
 })
 
-t.test('ReadCache remembers nothing where the database tells no changes', async t => {
+t.test('ReadCache evicts the oldest values once all keys and values are larger than its bound', async t => {
+  const { cache, mark, has } = await startCache(t)
+  const keys = Array.from({ length: 20 }, (_, n) => String.fromCharCode(97 + n))
+  for (const key of keys) cache.set(key, { bytes: 98 }, mark)
+  t.strictSame(keys.filter(has), keys.slice(4), '16 values of 98 bytes with keys of 2 bytes')
+  cache.set('t', { bytes: 48 }, mark)
+  cache.set('u', { bytes: 48 }, mark)
+  t.strictSame([...keys, 'u'].filter(has), [...keys.slice(4), 'u'], 'a replaced value counts no longer')
+})
+
+t.test('ReadCache keeps no value larger than a sixteenth of its bound, with its key', async t => {
+  const { cache, mark, has } = await startCache(t)
+  cache.set('a', { bytes: 98 }, mark)
+  cache.set('b', { bytes: 99 }, mark)
+  cache.set('x'.repeat(51), { bytes: 0 }, mark)
+  t.strictSame(['a', 'b', 'x'.repeat(51)].filter(has), ['a'])
+})
+
+t.test('ReadCache starts from zero bytes after a change', async t => {
+  const { db, cache, has, mark } = await startCache(t)
+  for (let n = 0; n < 16; n++) cache.set(`${n}`, { bytes: 90 }, mark)
+  await db.schema.createTable('bags').addColumn('id', 'integer').execute()
+  const after = changeMark(db)
+  for (let n = 0; n < 16; n++) cache.set(`${n}`, { bytes: 90 }, after)
+  t.notOk(has('0'))
+  t.ok(cache.get('0', after), 'all 16 fit again')
+})
+
+t.test('ReadCache keeps nothing where the database tells no changes', async t => {
   const db = openDatabase('postgres://nobody@127.0.0.1:1/nothing')
   t.teardown(() => db.destroy())
-  const cache = new ReadCache<{ value: number }>(db, 2)
+  const cache = new ReadCache<{ value: number }>(db, 1_000, () => 1)
   cache.set('a', { value: 1 }, changeMark(db))
   t.equal(cache.get('a', changeMark(db)), undefined)
 })
