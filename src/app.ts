@@ -8,7 +8,7 @@ import { brokenRequestHandler } from './broken-request.ts'
 import type { Config } from './config.ts'
 import { serializeError } from './error-log.ts'
 import { namesOneHost } from './host.ts'
-import { limitIgnoredBody, maxBodyBytes } from './http/body-limit.ts'
+import { limitIgnoredBodies, maxBodyBytes } from './http/body-limit.ts'
 import { requestOutcome } from './http/request-outcome.ts'
 import { Problem } from './problems.ts'
 import { requestId } from './request-id.ts'
@@ -32,7 +32,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
     if (namesOneHost(request.raw)) done()
     else done(new Problem('validation_failed', 'A request has one Host header.'))
   })
-  fastify.addHook('preParsing', limitIgnoredBody)
+  fastify.addHook('onRoute', limitIgnoredBodies)
   fastify.addHook('onSend', (_request, _reply, payload, done) => {
     // Fastify listens to a stream once all hooks have run. Its failure while one of them waits would have nobody to tell, and end the process.
     if (payload instanceof Readable) payload.once('error', () => {})

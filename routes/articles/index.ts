@@ -9,7 +9,7 @@ import { keyOfUser } from '../../src/cognito/identity-key.ts'
 import { entityTag, IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
-import { replay, type StoredResponse } from '../../src/idempotency/stored-response.ts'
+import { sendResponse, type StoredResponse } from '../../src/idempotency/stored-response.ts'
 import { ListQuerySchema, nextLink, type ListQuery } from '../../src/paging.ts'
 import { Problem } from '../../src/problems.ts'
 import { json, nothing, problems } from '../../src/responses.ts'
@@ -75,7 +75,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     const response = key === undefined
       ? await work(fastify.db)
       : await once(fastify.db, { key: { userId: account.id, route: 'POST /articles', key }, request: { params, body }, work, restore: restoreCreated })
-    return replay(reply, response)
+    sendResponse(reply, response)
   })
 
   fastify.get('/:id', {

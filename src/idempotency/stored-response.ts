@@ -9,10 +9,9 @@ export interface StoredResponse {
 }
 
 /**
- * Prepares a reply with the bytes as they are: a response schema that has changed since does not concern them.
- * @returns the body, for the handler to return. Returning the reply would make Fastify wait for it, which costs 40 µs.
+ * Sends the bytes as they are: a response schema that has changed since does not concern them.
+ * A handler returns nothing after it. Returning the reply would make Fastify wait for it, which costs 40 µs.
  */
-export function replay (reply: FastifyReply, { status, headers, body }: StoredResponse): string {
-  reply.code(status).headers(headers)
-  return body
+export function sendResponse (reply: FastifyReply, { status, headers, body }: StoredResponse): void {
+  reply.code(status).headers(headers).send(body)
 }
