@@ -9,7 +9,7 @@ import { keyOfUser } from '../../src/cognito/identity-key.ts'
 import { entityTag, IfMatchSchema, sendConditionally } from '../../src/conditional.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/once.ts'
-import { sendResponse, type StoredResponse } from '../../src/idempotency/stored-response.ts'
+import { prepareReply, type StoredResponse } from '../../src/idempotency/stored-response.ts'
 import { ListQuerySchema, nextLink, type ListQuery } from '../../src/paging.ts'
 import { Problem } from '../../src/problems.ts'
 import { json, nothing, problems } from '../../src/responses.ts'
@@ -59,6 +59,8 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     }
   }, (request, reply) => pages.send(request, reply, request.query, request.query.q ? keyOfUser(request.user) : ''))
 
+  // Typed as plain objects: the handler returns the JSON text, no article.
+  const created: Record<number, object> = { 201: json(ArticleSchema, 'The article.', 'Location', 'ETag'), ...problems(400, 401, 403, 413, 415, 422) }
   fastify.post('/', {
     bodyLimit,
     schema: {
@@ -67,7 +69,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       tags: ['articles'],
       headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKeySchema) }),
       body: NewArticleSchema,
-      response: { 201: json(ArticleSchema, 'The article.', 'Location', 'ETag'), ...problems(400, 401, 403, 413, 415, 422) }
+      response: created
     }
   }, async ({ account, body, headers, params }, reply) => {
     const work = async (db: Database) => createdResponse(await insertArticle(db, { name: body.name.trim(), author: account }))
@@ -75,7 +77,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     const response = key === undefined
       ? await work(fastify.db)
       : await once(fastify.db, { key: { userId: account.id, route: 'POST /articles', key }, request: { params, body }, work, restore: restoreCreated })
-    sendResponse(reply, response)
+    return prepareReply(reply, response)
   })
 
   fastify.get('/:id', {

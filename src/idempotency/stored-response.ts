@@ -9,9 +9,10 @@ export interface StoredResponse {
 }
 
 /**
- * Sends the bytes as they are: a response schema that has changed since does not concern them.
- * A handler returns nothing after it. Returning the reply would make Fastify wait for it, which costs 40 µs.
+ * Prepares a reply with the bytes as they are: a response schema that has changed since does not concern them.
+ * @returns the body, for the handler to return. A handler that sends it itself, or returns the reply, costs 40 µs more.
  */
-export function sendResponse (reply: FastifyReply, { status, headers, body }: StoredResponse): void {
-  reply.code(status).headers(headers).send(body)
+export function prepareReply (reply: FastifyReply, { status, headers, body }: StoredResponse): string {
+  reply.code(status).headers(headers)
+  return body
 }
