@@ -107,8 +107,17 @@ t.test('the webhook takes no token for a signature, however good', async t => {
   t.strictSame(ran(), [])
 })
 
-t.test('the webhook hashes no body that no event can be as large as', async t => {
+t.test('POST /cognito/post-confirmation rejects a body larger than any event without hashing it', async t => {
   const { app } = await startGuarded(t)
-  const response = await app.inject({ method: 'POST', url: '/cognito/post-confirmation', headers: { 'content-type': 'application/json' }, payload: `"${'x'.repeat(128 * 1024)}"` })
-  t.strictSame([response.statusCode, response.json().code], [413, 'payload_too_large'])
+  const post = (headers: Record<string, string>) => app.inject({
+    method: 'POST',
+    url: '/cognito/post-confirmation',
+    headers: { 'content-type': 'application/json', ...headers },
+    payload: `"${'x'.repeat(128 * 1024)}"`
+  })
+  const unsigned = await post({})
+  t.strictSame([unsigned.statusCode, unsigned.json().code], [401, 'no_auth_token'])
+  const timestamp = `${Math.floor(Date.now() / 1000)}`
+  const signed = await post({ 'webhook-id': 'event-1', 'webhook-timestamp': timestamp, 'webhook-signature': 'v1,AAAA' })
+  t.strictSame([signed.statusCode, signed.json().code], [413, 'payload_too_large'])
 })
