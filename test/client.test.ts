@@ -4,7 +4,7 @@ import { startApp } from './helper.ts'
 
 t.test('the client speaks to the service in the types of its document', async t => {
   const { app, pool } = await startApp(t)
-  const baseUrl = await app.listen({ port: 0 })
+  const baseUrl = await app.listen({ host: '127.0.0.1', port: 0 })
   const client = createArticlesClient({ baseUrl, token: () => pool.idToken() })
 
   const created = await client.POST('/articles', { body: { name: 'On bread' }, params: { header: { 'idempotency-key': 'k1' } } })

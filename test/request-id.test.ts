@@ -35,7 +35,7 @@ t.test('any other X-Request-Id is passed over', async t => {
 
 t.test('two of them, and bytes that no header has, make neither an id nor a line of the log', async t => {
   const { app, log } = await startApp(t, { LOG_LEVEL: 'debug' })
-  const { hostname, port } = new URL(await app.listen({ port: 0 }))
+  const { hostname, port } = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
   for (const lines of ['X-Request-Id: one\r\nX-Request-Id: two', 'X-Request-Id: one\r\nx-request-id: one', 'X-Request-Id: a\x85"msg":"forged"', 'X-Request-Id: a\x00b', 'X-Request-Id: a\n{"forged":true}']) {
     log.length = 0
     const socket = connect(Number(port), hostname)

@@ -4,10 +4,12 @@
 import { spawn } from 'node:child_process'
 import { readFileSync, rmSync } from 'node:fs'
 import { relative } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { startPostgres } from './embedded-postgres.ts'
-import { compileCache } from './service-process.ts'
 
 const onEither = ['test/routes', 'test/articles', 'test/idempotency', 'test/replicas.test.ts', 'test/users', 'test/client.test.ts', 'test/hostile-requests.test.ts', 'test/plugins/account.test.ts', 'test/cognito/key-store.test.ts']
+
+const tapProgram = fileURLToPath(new URL('../node_modules/tap/dist/esm/run.mjs', import.meta.url))
 
 // What is shipped, and the lines of it that no test reaches, with the reason.
 const shipped = /^(src|plugins|routes|migrations)\//
@@ -22,18 +24,29 @@ const unreached: Record<string, { lines: number, reason: string }> = {
 
 // Or that of an earlier run would be judged where this one makes none.
 rmSync('.tap/report', { recursive: true, force: true })
-let failed = await run('SQLite', {}, ['--coverage-report=text', '--coverage-report=json-summary'])
-// A run of some files by name says nothing of the whole.
-if (process.argv.length === 2) failed = !isCovered() || failed
-const given = process.env.TEST_DATABASE_URL
-const server = given === undefined ? await startPostgres('-c', 'fsync=off') : undefined
-try {
-  failed = await run('PostgreSQL', { TEST_DATABASE_URL: given ?? `${server?.url}/postgres?connect_timeout=30`, NODE_COMPILE_CACHE: compileCache }, ['--disable-coverage', ...onEither]) || failed
-} finally {
-  await server?.remove()
-}
-// Said outright: what embedded-postgres does at the end of the process would say 0.
+const named = process.argv.slice(2)
+let failed = await run('SQLite', {}, ['--coverage-report=text', '--coverage-report=json-summary', ...named])
+// A run of named files says nothing about the coverage of the whole.
+if (named.length === 0) failed = !isCovered() || failed
+failed = !(await runOnPostgres()) || failed
 process.exit(failed ? 1 : 0)
+
+/** Whether the tests pass on PostgreSQL. */
+async function runOnPostgres (): Promise<boolean> {
+  const files = named.length === 0 ? onEither : named
+  const given = process.env.TEST_DATABASE_URL
+  try {
+    const server = given === undefined ? await startPostgres('-c', 'fsync=off') : undefined
+    try {
+      return !await run('PostgreSQL', { TEST_DATABASE_URL: given ?? `${server?.url}/postgres?connect_timeout=30` }, ['--disable-coverage', ...files])
+    } finally {
+      await server?.remove()
+    }
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : error)
+    return false
+  }
+}
 
 /** Whether the tests reached every line of what is shipped, save those above. */
 function isCovered (): boolean {
@@ -49,6 +62,6 @@ function isCovered (): boolean {
 async function run (database: string, environment: Record<string, string>, args: string[]): Promise<boolean> {
   console.log(`\n# On ${database}`)
   const { TEST_DATABASE_URL: _, ...env } = process.env
-  const tap = spawn('tap', ['run', ...args, ...process.argv.slice(2)], { stdio: 'inherit', env: { ...env, ...environment } })
+  const tap = spawn(process.execPath, [tapProgram, 'run', ...args], { stdio: 'inherit', env: { ...env, ...environment } })
   return await new Promise(resolve => tap.once('exit', code => resolve(code !== 0)))
 }

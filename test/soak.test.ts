@@ -83,7 +83,7 @@ t.test('a client notices what is not as it was acknowledged, and the comparison 
       return lie && request.method === 'GET' && Buffer.isBuffer(payload) ? String(payload).replaceAll('"name":"c-', '"name":"d-') : payload
     })
   })
-  const url = await app.listen({ port: 0 })
+  const url = await app.listen({ host: '127.0.0.1', port: 0 })
   const soaking = traffic(t, url, await (await fetch(`${url}/openapi.json`)).json())
   const client = new Client({ name: 'c', traffic: soaking, pool, circumstances: new Circumstances(20), webhookSecret: `whsec_${'c29h'.repeat(8)}`, pace: 0 })
   const running = client.run()

@@ -79,7 +79,7 @@ t.test('GET /me refuses two Authorization headers with 401 invalid_auth_token', 
 
 /** A request over a real socket, with its headers as they are given. */
 async function get ({ app }: TestApp, pairs: string[]): Promise<{ status: number | undefined, code: unknown, challenge: string | undefined }> {
-  const address = app.server.address() ?? await app.listen({ port: 0 }).then(() => app.server.address())
+  const address = app.server.address() ?? await app.listen({ host: '127.0.0.1', port: 0 }).then(() => app.server.address())
   if (address === null || typeof address === 'string') throw new Error('not listening')
   const request = httpRequest({ port: address.port, host: '127.0.0.1', path: '/me', headers: ['Host', 'localhost', 'Connection', 'close', ...pairs] })
   const [response] = await once(request.end(), 'response')

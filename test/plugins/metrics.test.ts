@@ -88,7 +88,7 @@ t.test('what is not HTTP enough to be a request is counted as refused', async t 
   const service = await startApp(t, { METRICS_PORT: '0' })
   const { app } = service
   await app.inject('/articles/%')
-  const address = new URL(await app.listen({ port: 0 }))
+  const address = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
   const socket = connect(Number(address.port), address.hostname)
   socket.resume().write('NONSENSE\r\n\r\n')
   await once(socket, 'close')

@@ -127,7 +127,7 @@ t.test('nor with a second Authorization header behind it', async t => {
   const { app, pool } = await startApp(t, { RATE_LIMIT_MAX: '5' })
   const good = `Bearer ${pool.idToken()}`
   t.equal((await app.inject({ url: '/me', headers: { authorization: good } })).statusCode, 200)
-  const url = new URL(await app.listen({ port: 0 }))
+  const url = new URL(await app.listen({ host: '127.0.0.1', port: 0 }))
   const statuses = new Set<number>()
   for (let index = 0; index < 50; index++) {
     const [response] = await once(httpRequest({ port: url.port, host: '127.0.0.1', path: '/me', headers: ['Host', 'x', 'Connection', 'close', 'Authorization', good, 'Authorization', 'x'] }).end(), 'response')
