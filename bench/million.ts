@@ -1,4 +1,4 @@
-// npm run bench:million: what a page of a list costs deep in a million articles, against the first of them and those of a small
+// npm run bench -- million: what a page of a list costs deep in a million articles, against the first of them and those of a small
 // table. So many pages are asked for in turn that none is still kept: a kept one costs the same anywhere.
 
 import { mkdtempSync, rmSync } from 'node:fs'
@@ -14,7 +14,7 @@ import { UserPool } from '../test/user-pool.ts'
 import { median } from './median.ts'
 import { readOptions } from './options.ts'
 
-const options = readOptions(`npm run bench:million -- [options]
+const options = readOptions(`npm run bench -- million [options]
 
   --rounds 15             interleaved; what is printed are their medians
   --database sqlite       or postgres: one of its own

@@ -1,4 +1,4 @@
-// npm run bench:overload: the service under more requests than it can answer. The capacity is what 32 connections get that ask
+// npm run bench -- overload: the service under more requests than it can answer. The capacity is what 32 connections get that ask
 // as fast as they are answered; then requests come at so many times its rate, from as many connections as it takes, while
 // somebody asks for its health. For the list, bare Fastify answers the same bytes to the same load, to tell how late its
 // answers are from how late they are counted: the load comes from the same machine.
@@ -15,7 +15,7 @@ import { openLoad } from './open-loop.ts'
 import { readOptions } from './options.ts'
 import { startServer, stopServer, type Server } from './server.ts'
 
-const options = readOptions(`npm run bench:overload -- [options]
+const options = readOptions(`npm run bench -- overload [options]
 
   --seconds 5             of each load
   --times 0.8,3           how many times the capacity is asked for

@@ -3,9 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import packageJson from '../package.json' with { type: 'json' }
 import { freePort } from '../test/embedded-postgres.ts'
-import { startFlags } from '../test/service-process.ts'
 
 export interface Server {
   name: string
@@ -17,18 +15,13 @@ export interface Server {
   start: number
 }
 
-/** This service, as `npm start` runs it. */
-const service = 'src/server.ts'
-const serviceVariables = Object.fromEntries(packageJson.scripts.start.split(' ').filter(word => /^[A-Z_]+=/.test(word)).map(word => word.split('=')))
-
 /** Starts a server with its log in a file, and waits for its first answer. It has a port of its own unless `environment.PORT` names one. */
 export async function startServer (name: string, script: string, folder: string, environment: Record<string, string>): Promise<Server> {
   const port = Number(environment.PORT ?? await freePort())
   const path = join(folder, `${name}-${port}.log`)
   const log = openSync(path, 'a')
   const begun = performance.now()
-  const [flags, variables] = script === service ? [startFlags, serviceVariables] : [[], {}]
-  const child = spawn(process.execPath, [...flags, script], { stdio: ['ignore', log, log], env: { ...process.env, NODE_ENV: 'production', ...variables, ...environment, PORT: `${port}` } })
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', log, log], env: { ...process.env, NODE_ENV: 'production', ...environment, PORT: `${port}` } })
   closeSync(log)
   while (!(await fetch(`http://127.0.0.1:${port}/articles`).then(() => true, () => false))) {
     if (child.exitCode !== null) throw new Error(`${name} did not start: ${readFileSync(path)}`)

@@ -27,6 +27,7 @@ const stop = new AbortController()
 // All of them for good: npm passes on what the terminal has sent already.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort())
 
+endWithNpm()
 try {
   process.exitCode = await main(process.argv.slice(2))
 } catch (error) {
@@ -68,7 +69,7 @@ async function develop (): Promise<number> {
   readPort('PORT', `${port}`)
   await requireFreePort(port, host, 'PORT')
 
-  await buildWeb()
+  await buildWeb().catch(error => { throw new Error(`The pages cannot be built: ${error instanceof Error ? error.message : error}`, { cause: error }) })
   Object.assign(process.env, { POST_CONFIRMATION_URL: `${addressOf(host, port)}/cognito/post-confirmation`, POST_CONFIRMATION_SECRET: env.POST_CONFIRMATION_SECRET })
   const emulator = await startEmulator({
     dataDirectory: join(dataDirectory, 'cognito'),
@@ -98,10 +99,7 @@ async function serve (env: Record<string, string>, address: string, emulator: Em
   over.then(() => ended.abort(), () => ended.abort())
   try {
     await Promise.race([over, untilReady(address, ended.signal)])
-    if (!ended.signal.aborted) {
-      console.log(await welcome(address, emulator, dataDirectory))
-      endWithNpm()
-    }
+    if (!ended.signal.aborted) console.log(await welcome(address, emulator, dataDirectory))
     const result = await over
     if (typeof result === 'string') console.error(`The service was ended by ${result}.`)
     return result === 0 ? 0 : 1
@@ -110,7 +108,7 @@ async function serve (env: Record<string, string>, address: string, emulator: Em
   }
 }
 
-// A shell between npm and this process does not pass signals on: when npm ends, nobody tells.
+// npm runs a script in a shell, and most shells do not forward signals. When npm is stopped, this process only loses its parent.
 function endWithNpm (): void {
   if (process.env.npm_lifecycle_event === undefined) return
   const parent = process.ppid

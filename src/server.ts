@@ -1,5 +1,4 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import './kept-tick.ts'
 import { app, serverOptions } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { LogStream } from './log-stream.ts'
@@ -21,6 +20,7 @@ async function serve (): Promise<void> {
   const server = Fastify(serverOptions(config, log))
   stopOn(server, 'SIGTERM')
   stopOn(server, 'SIGINT')
+  if (process.env.npm_lifecycle_event !== undefined) stopWithParent(server)
   process.once('uncaughtException', error => {
     server.log.fatal({ err: error }, 'stopping after a fault')
     stop(server, 1)
@@ -35,6 +35,17 @@ function stopOn (server: FastifyInstance, signal: NodeJS.Signals): void {
     server.log.info({ signal }, 'stopping')
     stop(server, 0)
   })
+}
+
+// npm runs a script in a shell, and most shells do not forward signals. When npm is stopped, this process only loses its parent.
+function stopWithParent (server: FastifyInstance): void {
+  const parent = process.ppid
+  const timer = setInterval(() => {
+    if (process.ppid === parent) return
+    clearInterval(timer)
+    server.log.info('stopping, because npm has ended')
+    stop(server, 0)
+  }, 500).unref()
 }
 
 async function stop (server: FastifyInstance, status: number): Promise<void> {

@@ -29,10 +29,11 @@ function makeFolder (t: Test): string {
 /** Packs a copy of the repository, whose `dist` belongs to nobody else. */
 async function pack (t: Test): Promise<{ tarball: string, files: string[] }> {
   const folder = makeFolder(t)
-  for (const name of ['package.json', 'README.md', 'LICENSE', 'tsconfig.json', 'tsconfig.build.json', 'plugins', 'src']) {
+  for (const name of ['package.json', 'README.md', 'LICENSE', 'tsconfig.json', 'tsconfig.build.json', 'tsconfig.package.json', 'plugins', 'src']) {
     cpSync(join(root, name), join(folder, name), { recursive: true })
   }
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
+  await exec(process.execPath, ['node_modules/typescript/bin/tsc', '-p', 'tsconfig.package.json'], { cwd: folder, env })
   const { stdout } = await exec('npm', ['pack', '--json', '--foreground-scripts=false'], { cwd: folder, env })
   const [{ filename, files }] = JSON.parse(stdout)
   return { tarball: join(folder, filename), files: files.map(({ path }: { path: string }) => path) }
@@ -68,7 +69,7 @@ async function install (t: Test): Promise<string> {
   const folder = makeFolder(t)
   const { tarball } = await packed
   writeFileSync(join(folder, 'package.json'), JSON.stringify({ name: 'service', private: true, type: 'module' }))
-  const options = ['--registry', await startRegistry(t), '--cache', join(folder, '.npm'), '--no-audit', '--no-fund', '--ignore-scripts', '--loglevel', 'error']
+  const options = ['--registry', await startRegistry(t), '--cache', join(folder, '.npm'), '--no-audit', '--no-fund', '--ignore-scripts', '--omit=optional', '--loglevel', 'error']
   await exec('npm', ['install', ...options, tarball, 'fastify', '@types/node'], { cwd: folder, env })
   return folder
 }
@@ -141,8 +142,8 @@ const installed = install(t)
 
 t.test('the package holds the compiled plugin and its types, and nothing of the service', async t => {
   const { files } = await packed
-  t.ok(files.includes('dist/plugins/cognito-auth.js'))
-  t.ok(files.includes('dist/plugins/cognito-auth.d.ts'))
+  t.ok(files.includes('dist/package/plugins/cognito-auth.js'))
+  t.ok(files.includes('dist/package/plugins/cognito-auth.d.ts'))
   t.strictSame(files.filter(path => !/^(dist\/|package\.json$|README\.md$|LICENSE$)/.test(path)), [])
   t.strictSame(files.filter(path => /server|database|routes|test|cli/.test(path)), [])
 })

@@ -1,20 +1,14 @@
-import { spawnSync } from 'node:child_process'
+import { spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { existsSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
 import { bearer, environment, startPool } from './helper.ts'
-import { run, startFlags, startService, until, type RunningProcess } from './service-process.ts'
+import { run, startService, until, type RunningProcess } from './service-process.ts'
 
 // Most of the time is spent waiting for grace to pass.
 t.jobs = 4
-
-t.test('this version of Node knows the flags of npm start, of which it documents few', async t => {
-  t.ok(startFlags.length > 0)
-  const { status, stderr } = spawnSync(process.execPath, [...startFlags, '--eval', ''], { encoding: 'utf8' })
-  t.equal(status, 0, stderr)
-})
 
 /** A connection on which a request is written by hand. */
 async function connectTo (t: Test, url: string): Promise<{ socket: Socket, received: () => string }> {
@@ -57,6 +51,22 @@ t.test('the service starts, verifies a token, and stops at a signal with status 
     t.equal(output.stderr, '')
     t.notOk(existsSync(`${path}-wal`), 'the database was closed')
   }
+})
+
+t.test('the service stops when npm is gone, although the shell between them forwards no signal', async t => {
+  const pool = await startPool(t)
+  const { NODE_ENV: _, ...env } = process.env
+  const shell = spawn('sh', ['-c', `"${process.execPath}" src/server.ts; true`], {
+    env: { ...env, ...environment(pool), PORT: '0', npm_lifecycle_event: 'start' }, stdio: ['ignore', 'pipe', 'inherit']
+  })
+  let output = ''
+  shell.stdout.on('data', chunk => { output += chunk })
+  const closed = once(shell.stdout, 'close')
+  await until(() => output.includes('Server listening at'))
+  shell.kill('SIGKILL')
+  // The service holds the pipe until it exits.
+  await closed
+  t.match(output, /"msg":"stopping, because npm has ended"/)
 })
 
 t.test('a request in flight is finished, and no other is taken', async t => {

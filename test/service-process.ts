@@ -1,8 +1,8 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import packageJson from '../package.json' with { type: 'json' }
 import { EnvironmentSchema } from '../src/config.ts'
 
 export interface RunningProcess {
@@ -15,23 +15,21 @@ export interface RunningProcess {
 interface RunOptions {
   args?: string[]
   nodeArgs?: string[]
-  /** Whether what it reaches counts as reached by the tests. What does not starts in half the time. */
+  /** Whether the lines that the process reaches count for coverage. A process without coverage starts in half the time. */
   covered?: boolean
+  /** Where the compiled service is. By default the TypeScript of the repository runs. */
+  folder?: string
 }
 
-/** What `npm start` gives to Node. */
-export const startFlags = packageJson.scripts.start.split(' ').filter(word => word.startsWith('--'))
-
-/** Of compiled code, which V8 cannot measure exactly: for processes that are not covered. */
-export const compileCache = fileURLToPath(new URL('../node_modules/.cache/node', import.meta.url))
-
 /** Runs a file of the repository as a process of its own, with these variables and none that the tests' own environment has. */
-export function run (t: Test, file: string, variables: Record<string, string>, { args = [], nodeArgs = [], covered = true }: RunOptions = {}): RunningProcess {
+export function run (t: Test, file: string, variables: Record<string, string>, { args = [], nodeArgs = [], covered = true, folder }: RunOptions = {}): RunningProcess {
   const own = (name: string) => name in EnvironmentSchema.properties || name === 'NODE_ENV' || (!covered && /^(NODE_OPTIONS$|_TAPJS)/.test(name))
   const inherited = Object.entries(process.env).filter(([name]) => !own(name))
-  const child = spawn(process.execPath, [...nodeArgs, fileURLToPath(new URL(`../${file}`, import.meta.url)), ...args], {
-    cwd: fileURLToPath(new URL('..', import.meta.url)),
-    env: { ...Object.fromEntries(inherited), ...(!covered && { NODE_COMPILE_CACHE: compileCache }), ...variables }
+  const root = folder ?? fileURLToPath(new URL('..', import.meta.url))
+  const path = join(root, folder === undefined ? file : file.replace(/\.ts$/, '.js'))
+  const child = spawn(process.execPath, [...nodeArgs, path, ...args], {
+    cwd: root,
+    env: { ...Object.fromEntries(inherited), ...variables }
   })
   const output = { stdout: '', stderr: '' }
   child.stdout.on('data', chunk => { output.stdout += chunk })

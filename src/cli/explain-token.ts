@@ -75,7 +75,7 @@ async function explain (token: string, config: Config, print: (line: string) => 
 async function verify (token: string, config: Config): Promise<VerifiedUser | Problem> {
   const server = Fastify()
   let verdict: VerifiedUser | Problem = new Problem('internal_error', 'The token was not judged.')
-  await server.register(import(new URL('../../plugins/cognito-auth.ts', import.meta.url).href), config)
+  await server.register(import('../../plugins/cognito-auth.ts'), config)
   server.get('/', { onRequest: server.authenticate }, async ({ user }) => { verdict = user })
   server.setErrorHandler(async error => { verdict = error instanceof Problem ? error : verdict })
   await server.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })

@@ -159,7 +159,7 @@ t.test('the migration runs a file of the image, with the database\'s secret', as
   const [job] = migration.spec?.template.spec?.containers ?? []
   const [command, file = ''] = job?.command ?? []
   t.equal(command, 'node')
-  t.ok(existsSync(join(root, file)), file)
+  t.ok(existsSync(join(root, file.replace(/\.js$/, '.ts'))), file)
   t.equal(job?.image, container?.image)
   const secrets = (from: typeof job) => from?.envFrom?.flatMap(({ secretRef }) => secretRef?.name ?? [])
   t.strictSame(secrets(job), secrets(container))
