@@ -25,7 +25,7 @@ const web: FastifyPluginAsync<WebOptions> = async (fastify, options) => {
   })
 
   if (!existsSync(`${webFolder}/index.html`)) {
-    fastify.log.info('there is no web app here: npm run build:web makes it')
+    fastify.log.info('there is no web app here: npm run build makes it')
     return
   }
   // Loaded where it is used: it brings much with it.

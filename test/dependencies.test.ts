@@ -15,7 +15,7 @@ interface Locked {
   hasInstallScript?: boolean
 }
 
-interface Manifest { dependencies?: Record<string, string>, devDependencies?: Record<string, string> }
+interface Manifest { dependencies?: Record<string, string>, devDependencies?: Record<string, string>, optionalDependencies?: Record<string, string> }
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 const page = readFileSync(join(root, 'docs/dependencies.md'), 'utf8')
@@ -63,7 +63,7 @@ t.test('docs/dependencies.md has a row for each direct dependency, with its lice
     const packages = new Map(locked(folder))
     return Object.keys(names).map(name => `${name} ${packages.get(`node_modules/${name}`)?.license}`).sort()
   }
-  t.strictSame(sections.get('The service'), withLicences(service.dependencies))
+  t.strictSame(sections.get('The service'), withLicences({ ...service.dependencies, ...service.optionalDependencies }))
   t.strictSame(sections.get('Development'), withLicences(service.devDependencies))
   t.strictSame(sections.get('The pages'), withLicences(web.devDependencies))
   t.strictSame(sections.get('deploy/aws'), withLicences({ ...aws.dependencies, ...aws.devDependencies }, 'deploy/aws'))

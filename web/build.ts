@@ -11,12 +11,11 @@ export async function buildWeb (): Promise<void> {
   const changed = await Promise.all(sources.map(modified))
   if (built > Math.max(...changed)) return
 
-  // Elsewhere first, so that a service never finds half of it.
-  const cache = '../node_modules/.cache'
-  const [fresh, stale] = [`${cache}/web-${process.pid}-new`, `${cache}/web-${process.pid}-old`]
-  await mkdir(root + cache, { recursive: true })
+  // The build goes to another folder first, so that a service never finds half of it. node_modules may be read-only.
+  const [fresh, stale] = [`dist.new-${process.pid}`, `dist.old-${process.pid}`]
   try {
-    await build({ root, logLevel: 'warn', build: { outDir: fresh, emptyOutDir: true } })
+    await mkdir(root + fresh)
+    await build({ root, logLevel: 'warn', configLoader: 'native', build: { outDir: fresh, emptyOutDir: true } })
     await rename(root + 'dist', root + stale).catch(() => {})
     await rename(root + fresh, root + 'dist').catch(error => {
       // Another build came first: it is as new.
