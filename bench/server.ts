@@ -3,7 +3,7 @@
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { freePort } from '../test/embedded-postgres.ts'
+import { freePort } from '../test/support/embedded-postgres.ts'
 
 export interface Server {
   name: string

@@ -15,8 +15,8 @@ import { TokenCache } from '../src/cognito/token-cache.ts'
 import { readToken } from '../src/cognito/token.ts'
 import { VerificationLine } from '../src/cognito/verification-line.ts'
 import { verifiedUser, type VerifiedUser } from '../src/cognito/verified-user.ts'
-import { Problem } from '../src/problems.ts'
-import { withoutStacks } from '../src/stackless.ts'
+import { Problem } from '../src/problems/catalogue.ts'
+import { withoutStacks } from '../src/problems/stackless-error.ts'
 
 export type { VerifiedUser }
 

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { migrateToLatest } from '../src/database/migrate.ts'
-import type { ObserveQuery } from '../src/database/observe.ts'
+import type { ObserveQuery } from '../src/database/query-observer.ts'
 import { changeMark, openDatabase } from '../src/database/open.ts'
 import type { Database } from '../src/database/tables.ts'
 

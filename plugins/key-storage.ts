@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { keySetStorage } from '../src/key-sets/queries.ts'
+import { keySetStorage } from '../src/cognito/key-set-queries.ts'
 
 /** Lets the service start, and verify tokens, while Cognito cannot be reached. */
 const keyStorage: FastifyPluginAsync = async fastify => {

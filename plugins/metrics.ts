@@ -3,8 +3,8 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { TokenRefusal } from '../src/cognito/refusal.ts'
 import { databaseStatistics } from '../src/database/statistics.ts'
-import { listenForScrapes, urlOf } from '../src/metrics/listener.ts'
-import type { ProblemCode } from '../src/problems.ts'
+import { listenForScrapes, urlOf } from '../src/telemetry/metrics-server.ts'
+import type { ProblemCode } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -22,7 +22,7 @@ interface MetricsOptions {
 const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPort: port, host }) => {
   if (port === undefined) return
   // Loaded where it is used: a service without metrics starts without it.
-  const { buildInstruments } = await import('../src/metrics/instruments.ts')
+  const { buildInstruments } = await import('../src/telemetry/metrics.ts')
   const instruments = buildInstruments({
     keys: () => fastify.keyStore.statistics(),
     tokens: () => fastify.tokenStatistics(),

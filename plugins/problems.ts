@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { sendProblem } from '../src/error-response.ts'
-import { Problem } from '../src/problems.ts'
-import { whyUnroutable } from '../src/unroutable.ts'
+import { sendProblem } from '../src/problems/error-handler.ts'
+import { Problem } from '../src/problems/catalogue.ts'
+import { whyUnroutable } from '../src/http/bad-url.ts'
 
 /** Every refusal and failure leaves as a problem detail, also on addresses and methods that do not exist. */
 const problems: FastifyPluginAsync = async fastify => {

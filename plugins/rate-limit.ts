@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
 import { keyOfUser } from '../src/cognito/identity-key.ts'
 import { RateLimitStore } from '../src/http/rate-limit-store.ts'
-import { temporaryProblem } from '../src/problems.ts'
+import { temporaryProblem } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {

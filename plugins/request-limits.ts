@@ -4,7 +4,7 @@ import { keyOfUser } from '../src/cognito/identity-key.ts'
 import { BodyBudget } from '../src/http/body-budget.ts'
 import { clientAddress } from '../src/http/client-address.ts'
 import { ConcurrencyLimit } from '../src/http/concurrency-limit.ts'
-import { type Problem, temporaryProblem } from '../src/problems.ts'
+import { type Problem, temporaryProblem } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {

@@ -4,18 +4,18 @@ import { fileURLToPath } from 'node:url'
 import autoload from '@fastify/autoload'
 import { LogController, type FastifyHttpOptions, type FastifyInstance, type FastifyPluginAsync } from 'fastify'
 import type { DestinationStream } from 'pino'
-import { brokenRequestHandler } from './broken-request.ts'
+import { brokenRequestHandler } from './http/client-error.ts'
 import type { Config } from './config.ts'
-import { serializeError } from './error-log.ts'
-import { namesOneHost } from './host.ts'
+import { serializeError } from './telemetry/error-serializer.ts'
+import { namesOneHost } from './http/host-header.ts'
 import { limitIgnoredBodies, maxBodyBytes } from './http/body-limit.ts'
-import { requestOutcome } from './http/request-outcome.ts'
-import { Problem } from './problems.ts'
-import { requestId } from './request-id.ts'
-import { constantHeaders } from './responses.ts'
-import { compileSerializer } from './serialization.ts'
-import { routeNowhere } from './unroutable.ts'
-import { compileValidator } from './validation.ts'
+import { requestOutcome } from '../plugins/request-outcome.ts'
+import { Problem } from './problems/catalogue.ts'
+import { requestId } from './http/request-id.ts'
+import { constantHeaders } from './openapi/responses.ts'
+import { compileSerializer } from './http/serializer.ts'
+import { routeNowhere } from './http/bad-url.ts'
+import { compileValidator } from './http/validator.ts'
 
 /** The service, as one plugin. */
 export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
@@ -39,7 +39,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
     done()
   })
   // First, since what comes before is not traced; loaded only here, since it is large.
-  if (config.tracesEndpoint !== undefined) await fastify.register((await import('./tracing/plugin.ts')).tracing, config)
+  if (config.tracesEndpoint !== undefined) await fastify.register((await import('../plugins/tracing.ts')).tracing, config)
 
   await fastify.register(autoload, { dir: folder('plugins'), options: config, forceESM: true })
   await fastify.register(autoload, { dir: folder('routes'), options: config, forceESM: true, dirNameRoutePrefix: true })

@@ -2,7 +2,7 @@ import { BlockList, isIP } from 'node:net'
 import { FormatRegistry, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { TokenUse } from './cognito/claims.ts'
-import { postgresUrlForm, readPostgresUrl } from './database/postgres-url.ts'
+import { postgresUrlForm, readPostgresUrl } from './database/postgres/url.ts'
 
 export type Provisioning = 'strict' | 'auto'
 

@@ -1,7 +1,7 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { app, serverOptions } from './app.ts'
 import { ConfigError, readConfig } from './config.ts'
-import { LogStream } from './log-stream.ts'
+import { LogStream } from './telemetry/log-destination.ts'
 
 /** How long answers in progress may take after the signal to stop, in milliseconds. */
 const grace = 7_000

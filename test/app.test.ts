@@ -6,8 +6,8 @@ import { Ajv } from 'ajv'
 import buildSerializer from 'fast-json-stringify'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { compileValidator } from '../src/validation.ts'
-import { startApp } from './helper.ts'
+import { compileValidator } from '../src/http/validator.ts'
+import { startApp } from './support/app.ts'
 
 /** A service that listens, and a way to open connections on which everything is written by hand. */
 async function startListening (t: Test, extend?: (app: FastifyInstance) => void) {

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import { parseEnv } from 'node:util'
 import t from 'tap'
 import { ConfigError, EnvironmentSchema, readConfig, readDatabaseUrl } from '../src/config.ts'
-import { postgresUrlForm } from '../src/database/postgres-url.ts'
+import { postgresUrlForm } from '../src/database/postgres/url.ts'
 
 const required = { AWS_USER_POOLS_ID: 'eu-west-1_Test00001', AWS_APP_CLIENT_ID: 'client1' }
 const endpoint = 'AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER'

@@ -139,7 +139,7 @@ for case in "${cases[@]}"; do
       check 'npm ci' install
       printf '127.0.0.1 localhost\n::1 localhost\n' >"$work/hosts"
       run=(unshare --mount sh -c "mount --bind '$work/hosts' /etc/hosts && exec \"\$@\"" sh "${run[@]}")
-      check 'tests where localhost is ::1 too' run_tests test/request-id.test.ts test/plugins/metrics.test.ts ;;
+      check 'tests where localhost is ::1 too' run_tests test/http/request-id.test.ts test/plugins/metrics.test.ts ;;
     *) echo "There is no case $case." >&2; exit 2 ;;
   esac
   cd "$source" || exit

@@ -4,8 +4,8 @@ import { existsSync } from 'node:fs'
 import { connect, createServer, type Socket } from 'node:net'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { bearer, environment, startPool } from './helper.ts'
-import { run, startService, until, type RunningProcess } from './service-process.ts'
+import { bearer, environment, startPool } from './support/app.ts'
+import { run, startService, until, type RunningProcess } from './support/service-process.ts'
 
 // Most of the time is spent waiting for grace to pass.
 t.jobs = 4

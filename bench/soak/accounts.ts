@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto'
 import { isDeepStrictEqual } from 'node:util'
 import { Webhook } from 'standardwebhooks'
-import type { UserPool } from '../../test/user-pool.ts'
+import type { UserPool } from '../../test/support/user-pool.ts'
 import type { Caller } from './caller.ts'
 import type { Circumstances } from './circumstances.ts'
 import { Person } from './people.ts'

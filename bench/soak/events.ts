@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import type { PostgresServer } from '../../test/embedded-postgres.ts'
-import { makeKey, type UserPool } from '../../test/user-pool.ts'
+import type { PostgresServer } from '../../test/support/embedded-postgres.ts'
+import { makeKey, type UserPool } from '../../test/support/user-pool.ts'
 import type { Circumstances } from './circumstances.ts'
 import type { Replica } from './replica.ts'
 

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto'
-import { makeKey, sign, type UserPool } from '../../test/user-pool.ts'
+import { makeKey, sign, type UserPool } from '../../test/support/user-pool.ts'
 import type { Circumstances } from './circumstances.ts'
 import { pick } from './pick.ts'
 import type { Token } from './traffic.ts'

@@ -1,4 +1,4 @@
-import { freePort } from '../../test/embedded-postgres.ts'
+import { freePort } from '../../test/support/embedded-postgres.ts'
 import { memory, startServer, stopServer, type Server } from '../server.ts'
 import type { Sample } from './memory.ts'
 

@@ -1,6 +1,6 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import { Pool } from 'undici'
-import { documentChecker, type Answer as DocumentedAnswer } from '../../test/documented.ts'
+import { documentChecker, type Answer as DocumentedAnswer } from '../../test/support/documented.ts'
 import { pick } from './pick.ts'
 import type { Circumstances } from './circumstances.ts'
 

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import { Readiness } from '../../src/database/readiness.ts'
-import { temporaryProblem } from '../../src/problems.ts'
-import { json, problems } from '../../src/responses.ts'
+import { temporaryProblem } from '../../src/problems/catalogue.ts'
+import { json, problems } from '../../src/openapi/responses.ts'
 
 const HealthSchema = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' })
 

@@ -1,7 +1,7 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { userActor } from '../../src/audit/actor.ts'
-import { json, nothing, problems } from '../../src/responses.ts'
-import { signOut } from '../../src/sign-outs/sign-out.ts'
+import { json, nothing, problems } from '../../src/openapi/responses.ts'
+import { signOut } from '../../src/users/sign-out.ts'
 import { MeSchema } from '../../src/users/schemas.ts'
 
 const me: FastifyPluginAsyncTypebox = async fastify => {

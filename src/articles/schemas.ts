@@ -1,5 +1,5 @@
 import { Type, type Static } from '@sinclair/typebox'
-import { entityTag } from '../conditional.ts'
+import { entityTag } from '../http/conditional-request.ts'
 
 const id = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] }
 

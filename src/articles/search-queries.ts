@@ -7,7 +7,7 @@ import { sql } from 'kysely'
 import { isSqlite } from '../database/open.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
-import { containing, type Range } from '../database/slices.ts'
+import { containing, type Range } from '../database/text-search.ts'
 import type { Article } from './schemas.ts'
 
 /** As in the migration. */

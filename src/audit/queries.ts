@@ -1,6 +1,6 @@
 import type { Database } from '../database/tables.ts'
-import { pageOf, type Page } from '../database/slices.ts'
-import type { PageQuery } from '../paging.ts'
+import { pageOf, type Page } from '../database/text-search.ts'
+import type { PageQuery } from '../http/pagination.ts'
 import type { User } from '../users/queries.ts'
 import type { Actor } from './actor.ts'
 import type { AuditAction, AuditEntry } from './schemas.ts'

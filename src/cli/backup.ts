@@ -1,7 +1,7 @@
 import { Console } from 'node:console'
 import { parseArgs } from 'node:util'
 import { readDatabaseUrl } from '../config.ts'
-import { backUp, restore } from '../database/backup.ts'
+import { backUp, restore } from '../database/sqlite/backup.ts'
 import { printable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 

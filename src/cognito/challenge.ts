@@ -1,4 +1,4 @@
-import { temporaryProblem, Problem } from '../problems.ts'
+import { temporaryProblem, Problem } from '../problems/catalogue.ts'
 import { KeysUnavailableError, UnknownKeyError } from './key-errors.ts'
 import { TokenRefusal } from './refusal.ts'
 

@@ -1,6 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import { Transform, type TransformCallback } from 'node:stream'
-import { type Problem, temporaryProblem } from '../problems.ts'
+import { type Problem, temporaryProblem } from '../problems/catalogue.ts'
 
 interface BodyBudgetOptions {
   /** For the bodies of one user, or of one address. */

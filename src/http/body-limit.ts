@@ -1,5 +1,5 @@
 import type { FastifyReply, FastifyRequest, HookHandlerDoneFunction, RouteOptions } from 'fastify'
-import { Problem } from '../problems.ts'
+import { Problem } from '../problems/catalogue.ts'
 
 /**
  * The largest body of a route that names no other limit. An article whose name has 50 characters, all escaped (`\ud83d\ude00`),

@@ -1,4 +1,4 @@
-import { temporaryProblem } from '../problems.ts'
+import { temporaryProblem } from '../problems/catalogue.ts'
 
 interface FairQueueOptions {
   maxRunning: number

@@ -1,6 +1,6 @@
 import type { FastifyReply, FastifyRequest } from 'fastify'
-import { sendProblem } from '../error-response.ts'
-import { Problem, type ProblemCode } from '../problems.ts'
+import { sendProblem } from '../problems/error-handler.ts'
+import { Problem, type ProblemCode } from '../problems/catalogue.ts'
 
 /** An error handler for scopes that serve files: `@fastify/static` throws errors that have a status and no code. */
 export function sendFileProblem (error: unknown, _request: FastifyRequest, reply: FastifyReply): void {

@@ -1,8 +1,8 @@
 import { sql, type Selectable } from 'kysely'
-import { containing, pageOf, searchInSlices, type Page } from '../database/slices.ts'
+import { containing, pageOf, searchInSlices, type Page } from '../database/text-search.ts'
 import type { Database, UsersTable } from '../database/tables.ts'
-import type { ListQuery } from '../paging.ts'
-import type { Identity, SignOut } from '../sign-outs/queries.ts'
+import type { ListQuery } from '../http/pagination.ts'
+import type { Identity, SignOut } from './sign-out-queries.ts'
 
 /** A local user. `issuer` and `sub` say who in Cognito it is; both are null until it is bound. */
 export interface User {

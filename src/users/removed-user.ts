@@ -1,5 +1,5 @@
 import { isForeignKeyViolation } from '../database/open.ts'
-import { Problem } from '../problems.ts'
+import { Problem } from '../problems/catalogue.ts'
 
 /**
  * Handles the error of a statement that inserts a row of the current user. An administrator may remove the user while the

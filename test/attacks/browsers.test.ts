@@ -1,8 +1,8 @@
 import Fastify from 'fastify'
 import t from 'tap'
 import web from '../../plugins/web.ts'
-import { bearer, startApp } from '../helper.ts'
-import { startOnWire } from './wire.ts'
+import { bearer, startApp } from '../support/app.ts'
+import { startOnWire } from '../support/wire.ts'
 
 const origin = 'https://app.example.com'
 const strangers = [

@@ -6,8 +6,8 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { app, serverOptions } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
-import { environment, startPool } from '../helper.ts'
-import { startService, until } from '../service-process.ts'
+import { environment, startPool } from '../support/app.ts'
+import { startService, until } from '../support/service-process.ts'
 
 const departures = ['reset', 'end', 'destroy'] as const
 type Departure = typeof departures[number]

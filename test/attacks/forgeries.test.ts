@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
-import { families, loot } from '../forgeries.ts'
-import { bearer, startApp, startPool, type TestApp } from '../helper.ts'
-import { stored, watchHandlers } from './wire.ts'
+import { families, loot } from '../support/forgeries.ts'
+import { bearer, startApp, startPool, type TestApp } from '../support/app.ts'
+import { stored, watchHandlers } from '../support/wire.ts'
 
 /** What anybody may ask for. A route that is neither here nor guarded fails these tests. */
 const forAnybody = ['/health/live', '/health/ready', '/config.json', '/openapi.json']

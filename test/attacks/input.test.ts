@@ -1,8 +1,8 @@
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { bearer, startApp } from '../helper.ts'
-import { administrator, codes, person } from '../people.ts'
-import { startOnWire, stored, watchHandlers } from './wire.ts'
+import { bearer, startApp } from '../support/app.ts'
+import { administrator, codes, person } from '../support/people.ts'
+import { startOnWire, stored, watchHandlers } from '../support/wire.ts'
 
 const json = { 'content-type': 'application/json' }
 const deep = (levels: number) => '{"name":'.repeat(levels) + '1' + '}'.repeat(levels)

@@ -1,11 +1,11 @@
 import { createServer } from 'node:net'
 import { once } from 'node:events'
 import t from 'tap'
-import { serializeError } from '../../src/error-log.ts'
-import { bearer, startApp } from '../helper.ts'
-import { administrator, person } from '../people.ts'
-import { until } from '../service-process.ts'
-import { startOnWire } from './wire.ts'
+import { serializeError } from '../../src/telemetry/error-serializer.ts'
+import { bearer, startApp } from '../support/app.ts'
+import { administrator, person } from '../support/people.ts'
+import { until } from '../support/service-process.ts'
+import { startOnWire } from '../support/wire.ts'
 
 const forged = '{"level":60,"msg":"forged"}'
 const hostile = [`a\n${forged}`, `a\r\n${forged}`, 'a","msg":"forged"}', 'a\u2028forged', 'a\x1b[2J\x1b[31mforged\x07', 'a\u0085forged', 'a\\n\\u000aforged', '\u202eforged']

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { bearer } from '../helper.ts'
-import { startOnWire, watchHandlers } from './wire.ts'
+import { bearer } from '../support/app.ts'
+import { startOnWire, watchHandlers } from '../support/wire.ts'
 
 const articles = 'GET /articles'
 const article = 'GET /articles/:id'

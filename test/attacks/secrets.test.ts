@@ -4,8 +4,8 @@ import { createRequire } from 'node:module'
 import { fileURLToPath, pathToFileURL } from 'node:url'
 import { dirname, join } from 'node:path'
 import t from 'tap'
-import { bearer, environment, startPool } from '../helper.ts'
-import { run, until } from '../service-process.ts'
+import { bearer, environment, startPool } from '../support/app.ts'
+import { run, until } from '../support/service-process.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 

@@ -1,6 +1,6 @@
 import { once } from 'node:events'
 import t from 'tap'
-import { read, startOnWire, stored, watchHandlers, type Wire } from './wire.ts'
+import { read, startOnWire, stored, watchHandlers, type Wire } from '../support/wire.ts'
 
 const good = '{"name":"good"}'
 const chunked = `f\r\n${good}\r\n0\r\n\r\n`

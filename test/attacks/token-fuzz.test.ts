@@ -3,9 +3,9 @@ import fc from 'fast-check'
 import Fastify, { type FastifyReply, type FastifyRequest } from 'fastify'
 import t from 'tap'
 import cognitoAuth from '../../plugins/cognito-auth.ts'
-import { Problem } from '../../src/problems.ts'
-import { startPool } from '../helper.ts'
-import { encode, makeKey, publicJwk, sign, type UserPool } from '../user-pool.ts'
+import { Problem } from '../../src/problems/catalogue.ts'
+import { startPool } from '../support/app.ts'
+import { encode, makeKey, publicJwk, sign, type UserPool } from '../support/user-pool.ts'
 
 // A failure prints its seed and path: give them to fc.assert, and that token is the first to run.
 const runs = 100_000

@@ -6,9 +6,9 @@ import { backup as command } from '../../src/cli/backup.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import { insertUser } from '../../src/users/queries.ts'
-import { runCommand, type Outcome } from '../command.ts'
-import { bearer, environment, startPool } from '../helper.ts'
-import { run, startService } from '../service-process.ts'
+import { runCommand, type Outcome } from '../support/command.ts'
+import { bearer, environment, startPool } from '../support/app.ts'
+import { run, startService } from '../support/service-process.ts'
 
 /** Runs the command over a database file, and gives its exit status and what it wrote. */
 async function backup (path: string, ...args: string[]): Promise<Outcome> {

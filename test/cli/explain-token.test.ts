@@ -1,17 +1,17 @@
 import { existsSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { explainToken } from '../../src/cli/explain-token.ts'
-import { explainRefusal, readLeniently } from '../../src/cognito/explain.ts'
+import { explainRefusal, readLeniently } from '../../src/cli/explain-refusal.ts'
 import type { RefusalReason } from '../../src/cognito/refusal.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import type { Database } from '../../src/database/tables.ts'
-import { saveSignOut } from '../../src/sign-outs/queries.ts'
+import { saveSignOut } from '../../src/users/sign-out-queries.ts'
 import { insertUser, updateUser, type NewUser } from '../../src/users/queries.ts'
-import { runCommand, type Outcome } from '../command.ts'
-import { environment, startPool } from '../helper.ts'
-import { run } from '../service-process.ts'
-import { encode, makeKey, sign, type UserPool } from '../user-pool.ts'
+import { runCommand, type Outcome } from '../support/command.ts'
+import { environment, startPool } from '../support/app.ts'
+import { run } from '../support/service-process.ts'
+import { encode, makeKey, sign, type UserPool } from '../support/user-pool.ts'
 
 interface Asking {
   variables?: Record<string, string>

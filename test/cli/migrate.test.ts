@@ -1,8 +1,8 @@
 import { existsSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
 import t from 'tap'
-import { postgresUrlForm } from '../../src/database/postgres-url.ts'
-import { run } from '../service-process.ts'
+import { postgresUrlForm } from '../../src/database/postgres/url.ts'
+import { run } from '../support/service-process.ts'
 
 t.test('npm run migrate applies what is missing, says so, and has nothing to do the second time', async t => {
   const path = `${t.testdir()}/data/articles.db`

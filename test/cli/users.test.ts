@@ -4,13 +4,13 @@ import t, { type Test } from 'tap'
 import { users as command } from '../../src/cli/users.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
-import { postgresUrlForm } from '../../src/database/postgres-url.ts'
+import { postgresUrlForm } from '../../src/database/postgres/url.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { insertUser, type NewUser } from '../../src/users/queries.ts'
-import { runCommand, type Outcome } from '../command.ts'
-import { startPool } from '../helper.ts'
-import { run } from '../service-process.ts'
-import type { UserPool } from '../user-pool.ts'
+import { runCommand, type Outcome } from '../support/command.ts'
+import { startPool } from '../support/app.ts'
+import { run } from '../support/service-process.ts'
+import type { UserPool } from '../support/user-pool.ts'
 
 /** `npm run users` over a database file that the test has to itself. */
 function start (t: Test, variables: Record<string, string> = {}) {

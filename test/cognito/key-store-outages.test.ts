@@ -2,8 +2,8 @@ import type { RequestListener } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
 import { KeysUnavailableError } from '../../src/cognito/key-errors.ts'
-import { startPool } from '../helper.ts'
-import { makeKey, publicJwk, until } from '../user-pool.ts'
+import { startPool } from '../support/app.ts'
+import { makeKey, publicJwk, until } from '../support/user-pool.ts'
 import { gaps, startKeyStore } from './start-key-store.ts'
 
 const lies: Record<string, RequestListener> = {

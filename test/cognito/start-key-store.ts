@@ -4,8 +4,8 @@ import { listIssuers } from '../../src/cognito/issuers.ts'
 import type { SigningKey } from '../../src/cognito/key-set.ts'
 import type { KeySetStorage } from '../../src/cognito/key-set-storage.ts'
 import { KeyStore, type KeyStoreEvent, type KeyStoreOptions } from '../../src/cognito/key-store.ts'
-import { startPool } from '../helper.ts'
-import type { UserPool } from '../user-pool.ts'
+import { startPool } from '../support/app.ts'
+import type { UserPool } from '../support/user-pool.ts'
 
 export interface TestKeyStore {
   pool: UserPool

@@ -5,8 +5,8 @@ import t from 'tap'
 import { listPendingMigrations, migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import { insertUser } from '../../src/users/queries.ts'
-import { environment, startPool } from '../helper.ts'
-import { run, until } from '../service-process.ts'
+import { environment, startPool } from '../support/app.ts'
+import { run, until } from '../support/service-process.ts'
 
 const all = readdirSync(new URL('../../migrations/', import.meta.url)).map(name => name.replace(/\.ts$/, '')).sort()
 

@@ -6,7 +6,7 @@ import t from 'tap'
 import ts from 'typescript'
 import { parse } from 'yaml'
 import { EnvironmentSchema, readConfig } from '../../src/config.ts'
-import { startApp } from '../helper.ts'
+import { startApp } from '../support/app.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 const read = (path: string) => readFileSync(join(root, path), 'utf8')

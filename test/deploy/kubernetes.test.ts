@@ -11,8 +11,8 @@ import t from 'tap'
 import ts from 'typescript'
 import { parse } from 'yaml'
 import { EnvironmentSchema, readConfig } from '../../src/config.ts'
-import { startApp } from '../helper.ts'
-import { until } from '../service-process.ts'
+import { startApp } from '../support/app.ts'
+import { until } from '../support/service-process.ts'
 
 interface Kustomization {
   namespace?: string
@@ -101,7 +101,7 @@ t.test('the probes ask for what the service answers', async t => {
   }
   t.equal(container?.readinessProbe?.httpGet?.path, '/health/ready')
   t.equal(container?.livenessProbe?.httpGet?.path, '/health/live', 'a database that is away is no reason to start anew')
-  // Twice in 15 s, and it waits before it closes (plugins/draining.ts).
+  // Twice in 15 s, and it waits before it closes (plugins/graceful-shutdown.ts).
   t.ok((container?.readinessProbe?.periodSeconds ?? Infinity) * 2 < 15)
 })
 

@@ -3,8 +3,8 @@ import { text } from 'node:stream/consumers'
 import t, { type Test } from 'tap'
 import { Webhook } from 'standardwebhooks'
 import { handler, type PostConfirmationEvent } from '../../deploy/aws/post-confirmation.ts'
-import { startApp, startPool } from '../helper.ts'
-import { administrator, person } from '../people.ts'
+import { startApp, startPool } from '../support/app.ts'
+import { administrator, person } from '../support/people.ts'
 
 const path = '/cognito/post-confirmation'
 const secret = `whsec_${Buffer.from('a secret of at least 24 bytes').toString('base64')}`

@@ -1,7 +1,7 @@
 import t from 'tap'
-import { startOnWire } from '../attacks/wire.ts'
-import { startApp } from '../helper.ts'
-import { administrator, codes, person } from '../people.ts'
+import { startOnWire } from '../support/wire.ts'
+import { startApp } from '../support/app.ts'
+import { administrator, codes, person } from '../support/people.ts'
 
 const json = { 'content-type': 'application/json' }
 const escaped = (count: number) => '\\ud83d\\ude00'.repeat(count)

@@ -5,8 +5,8 @@ import privateHalf from 'cognito-local/lib/keys/cognitoLocal.private.json' with 
 import publicHalf from 'cognito-local/lib/keys/cognitoLocal.public.json' with { type: 'json' }
 import t, { type Test } from 'tap'
 import cognitoAuth, { type CognitoAuthOptions, type VerifiedUser } from '../../plugins/cognito-auth.ts'
-import { bearer, startPool } from '../helper.ts'
-import { makeKey, sign, until, type UserPool } from '../user-pool.ts'
+import { bearer, startPool } from '../support/app.ts'
+import { makeKey, sign, until, type UserPool } from '../support/user-pool.ts'
 
 t.test('cognitoAuth decorates requests with the verified user', async t => {
   const { app, pool } = await startService(t)

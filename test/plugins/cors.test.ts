@@ -1,5 +1,5 @@
 import t, { type Test } from 'tap'
-import { bearer, startApp, type TestApp } from '../helper.ts'
+import { bearer, startApp, type TestApp } from '../support/app.ts'
 
 const origin = 'https://app.example.com'
 const preflight = { 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization,if-match' }

@@ -4,7 +4,7 @@ import Fastify from 'fastify'
 import t from 'tap'
 import { app } from '../../src/app.ts'
 import { readConfig } from '../../src/config.ts'
-import { bearer, environment, startApp, startPool } from '../helper.ts'
+import { bearer, environment, startApp, startPool } from '../support/app.ts'
 
 t.test('the database is made with its folder, migrated, and says so once', async t => {
   const DATABASE_URL = `sqlite:${t.testdir()}/new/folder/articles.db`

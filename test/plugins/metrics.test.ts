@@ -4,9 +4,9 @@ import { once } from 'node:events'
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import t from 'tap'
-import { startPostgres } from '../embedded-postgres.ts'
-import { bearer, startApp, startPool, type TestApp } from '../helper.ts'
-import { makeKey, until } from '../user-pool.ts'
+import { startPostgres } from '../support/embedded-postgres.ts'
+import { bearer, startApp, startPool, type TestApp } from '../support/app.ts'
+import { makeKey, until } from '../support/user-pool.ts'
 
 type Samples = Map<string, number>
 

@@ -1,6 +1,6 @@
 import { readFileSync } from 'node:fs'
 import t from 'tap'
-import { startApp } from '../helper.ts'
+import { startApp } from '../support/app.ts'
 
 t.test('the document, and the page with its files, are there', async t => {
   const { app } = await startApp(t)

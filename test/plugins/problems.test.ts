@@ -2,8 +2,8 @@ import BetterSqlite3 from 'better-sqlite3'
 import { Type } from '@sinclair/typebox'
 import type { FastifyInstance, LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
-import { Problem } from '../../src/problems.ts'
-import { bearer, startApp } from '../helper.ts'
+import { Problem } from '../../src/problems/catalogue.ts'
+import { bearer, startApp } from '../support/app.ts'
 
 const json = { 'content-type': 'application/json' }
 

@@ -5,10 +5,10 @@ import { request as httpRequest } from 'node:http'
 import { connect, createServer } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import t from 'tap'
-import { freePort } from '../embedded-postgres.ts'
-import { bearer, newDatabase, startApp, startPool } from '../helper.ts'
-import { codes, person } from '../people.ts'
-import { until } from '../user-pool.ts'
+import { freePort } from '../support/embedded-postgres.ts'
+import { bearer, newDatabase, startApp, startPool } from '../support/app.ts'
+import { codes, person } from '../support/people.ts'
+import { until } from '../support/user-pool.ts'
 
 const limit = { RATE_LIMIT_MAX: '5', RATE_LIMIT_WINDOW_S: '60' }
 

@@ -3,10 +3,10 @@ import { connect, type Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
 import { Webhook } from 'standardwebhooks'
 import t from 'tap'
-import { read, startOnWire, type Wire } from '../attacks/wire.ts'
-import { bearer, startApp } from '../helper.ts'
-import { codes, person } from '../people.ts'
-import { until, type UserPool } from '../user-pool.ts'
+import { read, startOnWire, type Wire } from '../support/wire.ts'
+import { bearer, startApp } from '../support/app.ts'
+import { codes, person } from '../support/people.ts'
+import { until, type UserPool } from '../support/user-pool.ts'
 
 const secret = `whsec_${Buffer.from('a secret of at least 24 bytes').toString('base64')}`
 

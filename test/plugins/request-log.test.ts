@@ -1,5 +1,5 @@
 import t from 'tap'
-import { bearer, startApp } from '../helper.ts'
+import { bearer, startApp } from '../support/app.ts'
 
 t.test('a request is one line: its route, status and time, under its id', async t => {
   const { app, pool, log } = await startApp(t)

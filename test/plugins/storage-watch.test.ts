@@ -2,9 +2,9 @@ import { renameSync, writeFileSync } from 'node:fs'
 import { setTimeout as wait } from 'node:timers/promises'
 import BetterSqlite3 from 'better-sqlite3'
 import t, { type Test } from 'tap'
-import { startApp } from '../helper.ts'
-import { codes, person } from '../people.ts'
-import { until } from '../service-process.ts'
+import { startApp } from '../support/app.ts'
+import { codes, person } from '../support/people.ts'
+import { until } from '../support/service-process.ts'
 
 async function start (t: Test) {
   const path = `${t.testdir()}/articles.db`

@@ -2,8 +2,8 @@ import { once } from 'node:events'
 import { createServer, type IncomingHttpHeaders } from 'node:http'
 import { gunzipSync } from 'node:zlib'
 import t, { type Test } from 'tap'
-import { bearer, environment, startApp, startPool } from '../helper.ts'
-import { run, until } from '../service-process.ts'
+import { bearer, environment, startApp, startPool } from '../support/app.ts'
+import { run, until } from '../support/service-process.ts'
 
 /** As much of an OTLP span as is asked here. https://opentelemetry.io/docs/specs/otlp/ */
 interface Span {

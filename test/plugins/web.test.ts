@@ -2,8 +2,8 @@ import { gzipSync } from 'node:zlib'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import web from '../../plugins/web.ts'
-import { sendProblem } from '../../src/error-response.ts'
-import { startApp } from '../helper.ts'
+import { sendProblem } from '../../src/problems/error-handler.ts'
+import { startApp } from '../support/app.ts'
 
 const options = { userPoolIds: ['eu-west-1_AbC123xyz', 'us-east-1_Other'], clientIds: ['first', 'second'], endpoint: undefined, adminGroup: 'admin' }
 const script = 'console.log("hello")\n'.repeat(100)

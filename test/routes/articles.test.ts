@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
 import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fastify'
-import { bearer, newDatabase, startApp, startPool } from '../helper.ts'
-import type { UserPool } from '../user-pool.ts'
+import { bearer, newDatabase, startApp, startPool } from '../support/app.ts'
+import type { UserPool } from '../support/user-pool.ts'
 
 interface Person {
   request (method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE', url: string, options?: InjectOptions): Promise<LightMyRequestResponse>

@@ -1,8 +1,8 @@
 import { renameSync } from 'node:fs'
 import { sql } from 'kysely'
 import t from 'tap'
-import { newDatabase, startApp, startPool } from '../helper.ts'
-import { until } from '../service-process.ts'
+import { newDatabase, startApp, startPool } from '../support/app.ts'
+import { until } from '../support/service-process.ts'
 
 t.test('GET /health/live answers without a token', async t => {
   const { app } = await startApp(t)

@@ -2,11 +2,11 @@ import { connect, type AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
-import { changeUser, removeUser } from '../../src/users/administer.ts'
+import { changeUser, removeUser } from '../../src/users/manage-users.ts'
 import { serviceActor } from '../../src/audit/actor.ts'
-import { saveSignOut } from '../../src/sign-outs/queries.ts'
-import { startApp } from '../helper.ts'
-import { administrator, codes, person, type Person } from '../people.ts'
+import { saveSignOut } from '../../src/users/sign-out-queries.ts'
+import { startApp } from '../support/app.ts'
+import { administrator, codes, person, type Person } from '../support/people.ts'
 
 // The guards decide when the headers arrive. These clients send the body later.
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { bearer, startApp } from '../helper.ts'
+import { bearer, startApp } from '../support/app.ts'
 
 t.test('GET /me answers with the verified user', async t => {
   const { app, pool } = await startApp(t)

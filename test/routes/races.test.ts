@@ -1,6 +1,6 @@
 import t from 'tap'
-import { startApp } from '../helper.ts'
-import { administrator, person } from '../people.ts'
+import { startApp } from '../support/app.ts'
+import { administrator, person } from '../support/people.ts'
 
 t.test('two first requests of one identity with two addresses are both answered as one user', async t => {
   const { app, pool } = await startApp(t, { USER_PROVISIONING: 'strict' })

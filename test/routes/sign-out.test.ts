@@ -1,8 +1,8 @@
 import t from 'tap'
 import { setTimeout as wait } from 'node:timers/promises'
 import { sql } from 'kysely'
-import { bearer, newDatabase, startApp, startPool } from '../helper.ts'
-import { administrator, codes, person, personWith } from '../people.ts'
+import { bearer, newDatabase, startApp, startPool } from '../support/app.ts'
+import { administrator, codes, person, personWith } from '../support/people.ts'
 
 const now = () => Math.floor(Date.now() / 1000)
 

@@ -3,7 +3,7 @@ import { up } from '../../migrations/2026-11-27-02-ascii-email-keys.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import { findUserByEmail, insertUser } from '../../src/users/queries.ts'
-import { newDatabase } from '../helper.ts'
+import { newDatabase } from '../support/app.ts'
 
 t.test('the migration ascii-email-keys folds ASCII letters alone in the keys of e-mail addresses', async t => {
   const db = openDatabase(await newDatabase(t))

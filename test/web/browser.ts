@@ -6,7 +6,7 @@ import { Value } from '@sinclair/typebox/value'
 import { chromium, type Browser, type BrowserContextOptions, type Page } from 'playwright-core'
 import type { Test } from 'tap'
 import { buildWeb } from '../../web/build.ts'
-import { run, until } from '../service-process.ts'
+import { run, until } from '../support/service-process.ts'
 
 /** `npm run dev`, with data of its own. */
 export interface Dev {

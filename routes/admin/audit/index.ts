@@ -1,9 +1,9 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { listAudit } from '../../../src/audit/queries.ts'
 import { AuditListSchema } from '../../../src/audit/schemas.ts'
-import { sendConditionally } from '../../../src/conditional.ts'
-import { PageQuerySchema, sendPage } from '../../../src/paging.ts'
-import { json, nothing, problems } from '../../../src/responses.ts'
+import { sendConditionally } from '../../../src/http/conditional-request.ts'
+import { PageQuerySchema, sendPage } from '../../../src/http/pagination.ts'
+import { json, nothing, problems } from '../../../src/openapi/responses.ts'
 
 interface AdminAuditOptions {
   adminGroup: string

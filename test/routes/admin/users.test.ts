@@ -1,6 +1,6 @@
 import t from 'tap'
-import { bearer, startApp } from '../../helper.ts'
-import { administrator, codes, person } from '../../people.ts'
+import { bearer, startApp } from '../../support/app.ts'
+import { administrator, codes, person } from '../../support/people.ts'
 
 t.test('/admin/users is for the admin group alone, which needs no local user', async t => {
   const { app, pool } = await startApp(t, { USER_PROVISIONING: 'strict' })

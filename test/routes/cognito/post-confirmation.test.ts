@@ -1,9 +1,9 @@
 import t, { type Test } from 'tap'
 import type { FastifyInstance } from 'fastify'
 import { Webhook } from 'standardwebhooks'
-import { startApp } from '../../helper.ts'
-import { administrator, codes, person } from '../../people.ts'
-import type { UserPool } from '../../user-pool.ts'
+import { startApp } from '../../support/app.ts'
+import { administrator, codes, person } from '../../support/people.ts'
+import type { UserPool } from '../../support/user-pool.ts'
 
 const secret = `whsec_${Buffer.from('a secret of at least 24 bytes').toString('base64')}`
 const url = '/cognito/post-confirmation'

@@ -1,0 +1,173 @@
+import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import fp from 'fastify-plugin'
+import { authenticationProblem, defaultRealm } from '../src/cognito/challenge.ts'
+import { identityKey, keyOfUser } from '../src/cognito/identity-key.ts'
+import type { VerifiedUser } from '../src/cognito/verified-user.ts'
+import type { Provisioning } from '../src/config.ts'
+import { GatheredReads } from '../src/database/batch-loader.ts'
+import { changeMark } from '../src/database/open.ts'
+import { ReadCache } from '../src/database/versioned-cache.ts'
+import type { Database } from '../src/database/tables.ts'
+import { inTransaction } from '../src/database/transaction.ts'
+import { Problem } from '../src/problems/catalogue.ts'
+import { findSignOut, type SignOut } from '../src/users/sign-out-queries.ts'
+import { isNewSignIn, refuseSignedOut } from '../src/users/sign-out.ts'
+import { bindAccount, findUnboundUser, refuseDisabled } from '../src/users/provision-user.ts'
+import { findUsersWithSignOuts, lockUser, updateAuthTime, type User, type UserWithSignOut } from '../src/users/queries.ts'
+
+declare module 'fastify' {
+  interface FastifyInstance {
+    /** An `onRequest` hook, after `authenticate`: the local user of the verified one, or 401 where it has signed out, or 403. */
+    loadAccount (request: FastifyRequest): Promise<void>
+    /** An `onRequest` hook, after `requireGroup`: an administrator needs no local user, but a disabled one is refused. */
+    refuseBarred (request: FastifyRequest): Promise<void>
+    /** Does the work in one transaction, in which the guard's decision about the account is first made again. */
+    writeAs<Result> (request: FastifyRequest, work: (transaction: Database) => Promise<Result>): Promise<Result>
+  }
+  interface FastifyRequest {
+    [account]: User | null
+    [admitted]: Admitted | null
+    /** The local user. Reading it where `loadAccount` did not run is a mistake in the code, and throws. */
+    readonly account: User
+  }
+}
+
+interface AccountOptions {
+  provisioning: Provisioning
+}
+
+const account = Symbol('local user')
+const admitted = Symbol('what a guard decided')
+/** 10,000 users with ordinary names fit; a token may hold a much longer one. */
+const maxCacheBytes = 8 * 2 ** 20
+
+interface Known {
+  signOut: SignOut | undefined
+  user: User | undefined
+}
+
+interface Admitted {
+  as: 'user' | 'administrator'
+  /** The local user that was let in; an administrator may have none. */
+  user: User | undefined
+  /** Whether the whole request had arrived: nothing can be held back after that. */
+  complete: boolean
+}
+
+/**
+ * Decorates requests with the local user that the verified one is bound to, as the database has it at that moment.
+ *
+ * A guard decides when the headers arrive, and a client can send the body up to 30 s later. So the decision is made again
+ * before the handler of every writing route. It stands where the body had arrived by then, or the database is the same.
+ */
+const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provisioning }) => {
+  fastify.decorateRequest(account, null)
+  fastify.decorateRequest(admitted, null)
+  fastify.decorateRequest('account', {
+    getter (this: FastifyRequest) {
+      if (this[account] === null) throw new Error('request.account was read where loadAccount has not run')
+      return this[account]
+    }
+  })
+
+  fastify.decorate('loadAccount', async function loadAccount (request) {
+    const { user: verified, changeMark: mark } = request
+    const user = judge(await findKnown(verified, mark), verified) ?? await bindAccount(fastify.db, verified, provisioning)
+    refuseDisabled(user)
+    await noteSignIn(request, user)
+    request[account] = user
+    admit(request, 'user', user)
+  })
+
+  fastify.decorate('refuseBarred', async function refuseBarred (request) {
+    const { user: verified, changeMark: mark } = request
+    const user = judge(await findKnown(verified, mark), verified)
+    refuseDisabled(user ?? await findUnboundUser(fastify.db, verified))
+    if (user !== undefined) await noteSignIn(request, user)
+    admit(request, 'administrator', user)
+  })
+
+  fastify.decorate('writeAs', (request, work) => inTransaction(fastify.db, async transaction => {
+    const user = request[admitted]?.user ?? await findUnboundUser(transaction, request.user)
+    if (user !== undefined) await lockUser(transaction, user.id)
+    await decideAgain(request, transaction, await readFrom(transaction, request.user))
+    return work(transaction)
+  }))
+
+  fastify.addHook('preHandler', (request, _reply, done) => {
+    const decided = request[admitted]
+    if (decided === null || decided.complete || isSafe(request)) return done()
+    const { user: verified, changeMark: before } = request
+    const mark = changeMark(fastify.db)
+    if (mark !== undefined && mark === before) return done()
+    findKnown(verified, mark).then(known => decideAgain(request, fastify.db, known)).then(() => done(), done)
+  })
+
+  const known = new ReadCache<Known>(fastify.db, maxCacheBytes, sizeOf)
+  const bound = new GatheredReads(readBound)
+
+  /** Looks up the local user that is bound to a verified one, and its sign-out. */
+  async function findKnown (verified: VerifiedUser, mark: number | undefined): Promise<Known> {
+    const key = keyOfUser(verified)
+    return known.get(key, mark) ?? await readKnown(key, verified, mark)
+  }
+
+  async function readKnown (key: string, verified: VerifiedUser, mark: number | undefined): Promise<Known> {
+    const read = await bound.ask(key, verified) ?? { user: undefined, signOut: await findSignOut(fastify.db, verified) }
+    known.set(key, read, mark)
+    return read
+  }
+
+  function readBound (users: VerifiedUser[]): (user: VerifiedUser) => Promise<UserWithSignOut | undefined> {
+    const reading = findUsersWithSignOuts(fastify.db, users)
+      .then(found => new Map(found.map(each => [identityKey(each.user.issuer ?? '', each.user.sub ?? ''), each])))
+    return async user => (await reading).get(keyOfUser(user))
+  }
+
+  // A failure to write does not refuse a request that may only read: a sign-out could not be written either.
+  async function noteSignIn ({ user: { authTime }, log }: FastifyRequest, user: User): Promise<void> {
+    if (authTime === null || !isNewSignIn(authTime, user)) return
+    await updateAuthTime(fastify.db, user.id, authTime).catch((error: unknown) => log.warn({ err: error }, 'the time of a sign-in was not stored'))
+  }
+}
+
+function isSafe ({ method }: FastifyRequest): boolean {
+  return method === 'GET' || method === 'HEAD'
+}
+
+function admit (request: FastifyRequest, as: Admitted['as'], user: User | undefined): void {
+  request[admitted] = { as, user, complete: request.raw.complete }
+}
+
+/** Reads the local user of a verified one, and its sign-out, in a transaction. */
+async function readFrom (transaction: Database, verified: VerifiedUser): Promise<Known> {
+  const [found] = await findUsersWithSignOuts(transaction, [{ issuer: verified.issuer, subject: verified.subject }])
+  return found ?? { user: undefined, signOut: await findSignOut(transaction, verified) }
+}
+
+/** @throws {Problem} `invalid_auth_token` where the session is over */
+function judge ({ user, signOut }: Known, verified: VerifiedUser): User | undefined {
+  try {
+    refuseSignedOut(signOut, verified)
+  } catch (error) {
+    throw authenticationProblem(error, defaultRealm)
+  }
+  return user
+}
+
+/** @throws {Problem} `invalid_auth_token`, `no_such_user`, `user_disabled` */
+async function decideAgain (request: FastifyRequest, db: Database, known: Known): Promise<void> {
+  const user = judge(known, request.user)
+  if (request[admitted]?.as === 'administrator') return refuseDisabled(user ?? await findUnboundUser(db, request.user))
+  if (user === undefined || user.id !== request.account.id) throw new Problem('no_such_user', 'This user was removed while the request was on its way.')
+  refuseDisabled(user)
+  request[account] = user
+}
+
+/** The bytes of an entry: 300 beside its texts, of up to two bytes a character. */
+function sizeOf ({ user, signOut }: Known): number {
+  const texts = [user?.username, user?.email, user?.issuer, user?.sub, signOut?.originJti]
+  return 300 + 2 * texts.reduce((sum, text) => sum + (text?.length ?? 0), 0)
+}
+
+export default fp(accounts, { name: 'account', dependencies: ['cognito-auth', 'database'] })

@@ -1,0 +1,73 @@
+import { setTimeout as wait } from 'node:timers/promises'
+import { FastifyOtelInstrumentation } from '@fastify/otel'
+import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
+import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
+import { resourceFromAttributes } from '@opentelemetry/resources'
+import { TracerProvider } from '@opentelemetry/sdk-trace'
+import type { FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import type { ObserveQuery } from '../src/database/query-observer.ts'
+import { DiscreetProcessor } from '../src/telemetry/span-filter.ts'
+import { TraceParentPropagator } from '../src/telemetry/trace-propagator.ts'
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** The span of the request, where traces are made. */
+    span?: { traceId: string, spanId: string } | null
+  }
+}
+
+interface TracingOptions {
+  tracesEndpoint?: string | undefined
+  serviceName: string
+  databaseUrl: string
+}
+
+/** How long the last spans may take on their way when the service stops, in milliseconds. */
+const grace = 1_500
+
+/** Makes a span of every request, of its guards and of its queries, and sends them by OTLP. Hooks that were added before are not seen. */
+const traces: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndpoint, serviceName, databaseUrl }) => {
+  const provider = new TracerProvider({
+    resource: resourceFromAttributes({ 'service.name': serviceName }),
+    spanProcessors: [new DiscreetProcessor(`${tracesEndpoint}/v1/traces`, fastify.log)]
+  })
+  // One a process; for another service in the same one, they are there already.
+  context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
+  propagation.setGlobalPropagator(new TraceParentPropagator())
+
+  const instrumentation = new FastifyOtelInstrumentation({
+    instrumentHooks: ['onRequest'],
+    recordExceptions: false,
+    requestHook: (span, request) => {
+      const { method, routeOptions: { url } } = request
+      span.updateName(url === undefined ? method : `${method} ${url}`)
+      request.span = span.spanContext()
+    }
+  })
+  instrumentation.setTracerProvider(provider)
+  fastify.decorateRequest('span', null)
+  await fastify.register(instrumentation.plugin())
+
+  const system = databaseUrl.startsWith('sqlite:') ? 'sqlite' : 'postgresql'
+  const tracer = provider.getTracer('articles')
+  const traceQuery: ObserveQuery = ({ kind, duration, failed }) => {
+    // What the service does on its own is no part of any trace.
+    if (trace.getSpan(context.active()) === undefined) return
+    const span = tracer.startSpan(`database ${kind}`, {
+      kind: SpanKind.CLIENT,
+      startTime: Date.now() - duration * 1000,
+      attributes: { 'db.system.name': system, 'db.operation.name': kind }
+    })
+    if (failed) span.setStatus({ code: SpanStatusCode.ERROR })
+    span.end()
+  }
+  fastify.addHook('onReady', async () => fastify.observeQueries(traceQuery))
+  fastify.addHook('onClose', async () => {
+    const ended = new AbortController()
+    await Promise.race([provider.shutdown().catch(() => {}), wait(grace, undefined, { signal: ended.signal }).catch(() => {})])
+    ended.abort()
+  })
+}
+
+export const tracing = fp(traces, { name: 'tracing' })
