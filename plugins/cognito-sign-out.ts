@@ -47,4 +47,4 @@ const userPool: FastifyPluginAsync<UserPoolOptions> = async (fastify, { endpoint
   }
 }
 
-export default fp(userPool, { name: 'user-pool', dependencies: ['database'] })
+export default fp(userPool, { name: 'cognito-sign-out', dependencies: ['database'] })

@@ -42,4 +42,4 @@ const connections: FastifyPluginAsync = async fastify => {
   }))
 }
 
-export default fp(connections, { name: 'connections' })
+export default fp(connections, { name: 'connection-limit' })

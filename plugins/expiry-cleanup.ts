@@ -30,4 +30,4 @@ const sweep: FastifyPluginAsync = async fastify => {
   }
 }
 
-export default fp(sweep, { name: 'sweep', dependencies: ['database'] })
+export default fp(sweep, { name: 'expiry-cleanup', dependencies: ['database'] })

@@ -32,4 +32,4 @@ const draining: FastifyPluginAsync = async fastify => {
   })
 }
 
-export default fp(draining, { name: 'draining' })
+export default fp(draining, { name: 'graceful-shutdown' })

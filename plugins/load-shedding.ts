@@ -4,7 +4,7 @@ import fp from 'fastify-plugin'
 import { databaseStatistics } from '../src/database/statistics.ts'
 import { LoadShedder } from '../src/http/load-shedder.ts'
 import { temporaryProblem } from '../src/problems/catalogue.ts'
-import { problemBody } from '../src/openapi/responses.ts'
+import { problemBody } from '../src/problems/body.ts'
 
 const overloaded = temporaryProblem('overloaded', 'There is more to do here than can be done; try again.')
 
@@ -72,4 +72,4 @@ const overload: FastifyPluginAsync = async fastify => {
   }
 }
 
-export default fp(overload, { name: 'overload', dependencies: ['cognito-auth', 'cors', 'database', 'draining'] })
+export default fp(overload, { name: 'load-shedding', dependencies: ['cognito-auth', 'database', 'graceful-shutdown', 'request-outcome'] })

@@ -170,4 +170,4 @@ function sizeOf ({ user, signOut }: Known): number {
   return 300 + 2 * texts.reduce((sum, text) => sum + (text?.length ?? 0), 0)
 }
 
-export default fp(accounts, { name: 'account', dependencies: ['cognito-auth', 'database'] })
+export default fp(accounts, { name: 'local-user', dependencies: ['cognito-auth', 'database'] })

@@ -49,4 +49,4 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   })
 }
 
-export default fp(metrics, { name: 'metrics', dependencies: ['cognito-auth', 'connections', 'database', 'request-outcome'] })
+export default fp(metrics, { name: 'metrics', dependencies: ['cognito-auth', 'connection-limit', 'database', 'request-outcome'] })

@@ -43,5 +43,4 @@ function allowedMethods (methods: Map<string, string[]>, path: string): string[]
   return [...new Set(allowed)].sort()
 }
 
-// Limits come first, so that a flood of unknown addresses is limited too.
-export default fp(problems, { name: 'problems', dependencies: ['rate-limit', 'request-outcome'] })
+export default fp(problems, { name: 'problems', dependencies: ['request-outcome'] })

@@ -120,4 +120,4 @@ function tooMany (): Problem {
   return temporaryProblem('rate_limited', 'Too many requests are in progress.')
 }
 
-export default fp(requestLimits, { name: 'request-limits', dependencies: ['cognito-auth', 'overload'] })
+export default fp(requestLimits, { name: 'request-limits', dependencies: ['cognito-auth'] })

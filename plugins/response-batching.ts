@@ -30,4 +30,4 @@ const answerTogether: FastifyPluginAsync = async fastify => {
 }
 
 // Last of the hooks that see every answer.
-export default fp(answerTogether, { name: 'answer-together', dependencies: ['draining', 'rate-limit'] })
+export default fp(answerTogether, { name: 'response-batching', dependencies: ['graceful-shutdown'] })

@@ -27,7 +27,7 @@ interface TracingOptions {
 const grace = 1_500
 
 /** Makes a span of every request, of its guards and of its queries, and sends them by OTLP. Hooks that were added before are not seen. */
-const traces: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndpoint, serviceName, databaseUrl }) => {
+const tracing: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndpoint, serviceName, databaseUrl }) => {
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.name': serviceName }),
     spanProcessors: [new DiscreetProcessor(`${tracesEndpoint}/v1/traces`, fastify.log)]
@@ -70,4 +70,4 @@ const traces: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndpo
   })
 }
 
-export const tracing = fp(traces, { name: 'tracing' })
+export default fp(tracing, { name: 'tracing' })

@@ -1,5 +1,6 @@
 import Fastify, { type FastifyInstance } from 'fastify'
-import { app, serverOptions } from './app.ts'
+import { app } from './app.ts'
+import { serverOptions } from './http/server-options.ts'
 import { ConfigError, readConfig } from './config.ts'
 import { LogStream } from './telemetry/log-destination.ts'
 

@@ -1,7 +1,8 @@
 import { writeFileSync } from 'node:fs'
 import { dirname } from 'node:path'
 import Fastify from 'fastify'
-import { app, serverOptions } from '../app.ts'
+import { app } from '../app.ts'
+import { serverOptions } from '../http/server-options.ts'
 import { readConfig } from '../config.ts'
 import { makeFolder } from '../database/make-folder.ts'
 

@@ -2,9 +2,10 @@ import { randomUUID } from 'node:crypto'
 import type { IncomingMessage, ServerResponse } from 'node:http'
 import type { Socket } from 'node:net'
 import type { FastifyInstance } from 'fastify'
-import { noteRefusal, requestOf } from '../../plugins/request-outcome.ts'
 import { catalogue, Problem, type ProblemCode } from '../problems/catalogue.ts'
-import { constantHeaders, problemBody } from '../openapi/responses.ts'
+import { problemBody } from '../problems/body.ts'
+import { noteRejection, requestOf } from './requests-in-progress.ts'
+import { securityHeaders } from './security-headers.ts'
 
 /** Node keeps the response that is next to be sent, and the request that is being read, under names of its own. */
 type AnsweringSocket = Socket & { _httpMessage?: ServerResponse | null, parser?: { incoming?: IncomingMessage | null } | null }
@@ -70,14 +71,14 @@ function answer (fastify: FastifyInstance, error: Error & { code?: string }, soc
     fastify.noteBrokenRequest?.(code)
   } else if (error.code !== 'HPE_INVALID_EOF_STATE') {
     // The request is logged when its connection closes. One whose client ended the connection within the body counts as left.
-    noteRefusal(request, problem)
+    noteRejection(request, problem)
   }
   socket.write([
     `HTTP/1.1 ${catalogue[code][0]} ${catalogue[code][1]}`,
     'Content-Type: application/problem+json; charset=utf-8',
     `Content-Length: ${Buffer.byteLength(body)}`,
     `X-Request-Id: ${reqId}`,
-    ...Object.entries(constantHeaders).map(([name, value]) => `${name}: ${value}`),
+    ...Object.entries(securityHeaders).map(([name, value]) => `${name}: ${value}`),
     'Connection: close',
     '',
     body

@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { isStorageUnavailable } from '../database/open.ts'
 import { temporaryProblem, Problem, type ProblemCode } from './catalogue.ts'
-import { problemBody } from '../openapi/responses.ts'
+import { problemBody } from './body.ts'
 
 /** Answers with the problem that an error is to the client. */
 export function sendProblem (reply: FastifyReply, error: unknown): void {

@@ -1,0 +1,52 @@
+import type { Server } from 'node:http'
+import { Readable } from 'node:stream'
+import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
+import fp from 'fastify-plugin'
+import { limitIgnoredBodies } from '../src/http/body-limit.ts'
+import { namesOneHost } from '../src/http/host-header.ts'
+import { securityHeaders } from '../src/http/security-headers.ts'
+import { compileSerializer } from '../src/http/serializer.ts'
+import { compileValidator } from '../src/http/validator.ts'
+import { Problem } from '../src/problems/catalogue.ts'
+
+/** The rules of HTTP for every request: one Host header, JSON bodies of a limited size, security headers and a request id. */
+const http: FastifyPluginAsync = async fastify => {
+  fastify.setValidatorCompiler(compileValidator)
+  fastify.setSerializerCompiler(compileSerializer)
+  acceptJsonOnly(fastify)
+  ignoreUnknownExpectations(fastify.server)
+
+  fastify.addHook('onRoute', limitIgnoredBodies)
+  fastify.addHook('onRequest', (request, reply, done) => {
+    reply.header('x-request-id', request.id).headers(securityHeaders)
+    // After an Upgrade header, Node reads no further request on the connection.
+    if (request.headers.upgrade !== undefined) reply.header('connection', 'close')
+    if (namesOneHost(request.raw)) done()
+    else done(new Problem('validation_failed', 'A request needs exactly one Host header.'))
+  })
+  fastify.addHook('onSend', (_request, _reply, payload, done) => {
+    // A stream that fails while an `onSend` hook is pending has no error listener, and the error would crash the process.
+    if (payload instanceof Readable) payload.once('error', () => {})
+    done()
+  })
+}
+
+/** Accepts JSON bodies only. On routes without a body schema an empty body is no body, since some clients always send a media type. */
+function acceptJsonOnly (fastify: FastifyInstance): void {
+  const parseJson = fastify.getDefaultJsonParser('error', 'error')
+  fastify.removeAllContentTypeParsers()
+  fastify.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request, body: string, done) => {
+    if (body === '' && request.routeOptions.schema?.body === undefined) done(null)
+    else parseJson(request, body, done)
+  })
+}
+
+/**
+ * Routes a request with an unknown `Expect` header as if the header were absent, which RFC 9110 10.1.1 allows.
+ * Node would answer 417 itself, outside of all hooks: without a limit, a problem detail or a log line.
+ */
+function ignoreUnknownExpectations (server: Server): void {
+  server.on('checkExpectation', (request, response) => server.emit('request', request, response))
+}
+
+export default fp(http, { name: 'http' })
