@@ -1,4 +1,4 @@
-import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
+import type { FastifyPluginAsync, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
 import { authenticationProblem, defaultRealm } from '../src/cognito/challenge.ts'
 import { identityKey, keyOfUser } from '../src/cognito/identity-key.ts'
@@ -17,26 +17,27 @@ import { findUsersWithSignOuts, lockUser, updateAuthTime, type User, type UserWi
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** An `onRequest` hook, after `authenticate`: the local user of the verified one, or 401 where it has signed out, or 403. */
-    loadAccount (request: FastifyRequest): Promise<void>
-    /** An `onRequest` hook, after `requireGroup`: an administrator needs no local user, but a disabled one is refused. */
-    refuseBarred (request: FastifyRequest): Promise<void>
+    /** Hooks for a scope whose routes need a user: the token verifies, the rate limit holds, and the local user is enabled. */
+    requireUser: onRequestAsyncHookHandler[]
+    /** Hooks for a scope whose routes need a member of the admin group. The local user is optional, and must not be disabled. */
+    requireAdmin: onRequestAsyncHookHandler[]
     /** Does the work in one transaction, in which the guard's decision about the account is first made again. */
     writeAs<Result> (request: FastifyRequest, work: (transaction: Database) => Promise<Result>): Promise<Result>
   }
   interface FastifyRequest {
-    [account]: User | null
+    [localUser]: User | null
     [admitted]: Admitted | null
-    /** The local user. Reading it where `loadAccount` did not run is a mistake in the code, and throws. */
-    readonly account: User
+    /** The local user. Reading it where `loadLocalUser` did not run is a mistake in the code, and throws. */
+    readonly localUser: User
   }
 }
 
-interface AccountOptions {
+interface LocalUserOptions {
+  adminGroup: string
   provisioning: Provisioning
 }
 
-const account = Symbol('local user')
+const localUser = Symbol('local user')
 const admitted = Symbol('what a guard decided')
 /** 10,000 users with ordinary names fit; a token may hold a much longer one. */
 const maxCacheBytes = 8 * 2 ** 20
@@ -60,32 +61,35 @@ interface Admitted {
  * A guard decides when the headers arrive, and a client can send the body up to 30 s later. So the decision is made again
  * before the handler of every writing route. It stands where the body had arrived by then, or the database is the same.
  */
-const accounts: FastifyPluginAsync<AccountOptions> = async (fastify, { provisioning }) => {
-  fastify.decorateRequest(account, null)
+const localUsers: FastifyPluginAsync<LocalUserOptions> = async (fastify, { adminGroup, provisioning }) => {
+  fastify.decorateRequest(localUser, null)
   fastify.decorateRequest(admitted, null)
-  fastify.decorateRequest('account', {
+  fastify.decorateRequest('localUser', {
     getter (this: FastifyRequest) {
-      if (this[account] === null) throw new Error('request.account was read where loadAccount has not run')
-      return this[account]
+      if (this[localUser] === null) throw new Error('request.localUser was read where loadLocalUser has not run')
+      return this[localUser]
     }
   })
 
-  fastify.decorate('loadAccount', async function loadAccount (request) {
+  fastify.decorate('requireUser', [fastify.authenticate, fastify.limitUser, loadLocalUser])
+  fastify.decorate('requireAdmin', [fastify.authenticate, fastify.limitUser, fastify.requireGroup(adminGroup), rejectDisabledAdmin])
+
+  async function loadLocalUser (request: FastifyRequest): Promise<void> {
     const { user: verified, changeMark: mark } = request
     const user = judge(await findKnown(verified, mark), verified) ?? await bindAccount(fastify.db, verified, provisioning)
     refuseDisabled(user)
     await noteSignIn(request, user)
-    request[account] = user
+    request[localUser] = user
     admit(request, 'user', user)
-  })
+  }
 
-  fastify.decorate('refuseBarred', async function refuseBarred (request) {
+  async function rejectDisabledAdmin (request: FastifyRequest): Promise<void> {
     const { user: verified, changeMark: mark } = request
     const user = judge(await findKnown(verified, mark), verified)
     refuseDisabled(user ?? await findUnboundUser(fastify.db, verified))
     if (user !== undefined) await noteSignIn(request, user)
     admit(request, 'administrator', user)
-  })
+  }
 
   fastify.decorate('writeAs', (request, work) => inTransaction(fastify.db, async transaction => {
     const user = request[admitted]?.user ?? await findUnboundUser(transaction, request.user)
@@ -159,9 +163,9 @@ function judge ({ user, signOut }: Known, verified: VerifiedUser): User | undefi
 async function decideAgain (request: FastifyRequest, db: Database, known: Known): Promise<void> {
   const user = judge(known, request.user)
   if (request[admitted]?.as === 'administrator') return refuseDisabled(user ?? await findUnboundUser(db, request.user))
-  if (user === undefined || user.id !== request.account.id) throw new Problem('no_such_user', 'This user was removed while the request was on its way.')
+  if (user === undefined || user.id !== request.localUser.id) throw new Problem('no_such_user', 'This user was removed while the request was on its way.')
   refuseDisabled(user)
-  request[account] = user
+  request[localUser] = user
 }
 
 /** The bytes of an entry: 300 beside its texts, of up to two bytes a character. */
@@ -170,4 +174,4 @@ function sizeOf ({ user, signOut }: Known): number {
   return 300 + 2 * texts.reduce((sum, text) => sum + (text?.length ?? 0), 0)
 }
 
-export default fp(accounts, { name: 'local-user', dependencies: ['cognito-auth', 'database'] })
+export default fp(localUsers, { name: 'local-user', dependencies: ['cognito-auth', 'database', 'rate-limit'] })

@@ -20,9 +20,6 @@ interface ArticlesOptions {
 }
 
 const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { adminGroup }) => {
-  fastify.addHook('onRequest', fastify.authenticate)
-  fastify.addHook('onRequest', fastify.limitUser)
-  fastify.addHook('onRequest', fastify.loadAccount)
   fastify.addHook('onSend', sendConditionally)
 
   const pages = new Answers(fastify.db, async (query: ListQuery, url, searcher) => {
@@ -64,12 +61,12 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       body: NewArticleSchema,
       response: created
     }
-  }, async ({ account, body, headers, params }, reply) => {
-    const work = async (db: Database) => createdResponse(await insertArticle(db, { name: body.name.trim(), author: account }))
+  }, async ({ body, headers, localUser, params }, reply) => {
+    const work = async (db: Database) => createdResponse(await insertArticle(db, { name: body.name.trim(), author: localUser }))
     const key = headers['idempotency-key']
     const response = key === undefined
       ? await work(fastify.db)
-      : await once(fastify.db, { key: { userId: account.id, route: 'POST /articles', key }, request: { params, body }, work, restore: restoreCreated })
+      : await once(fastify.db, { key: { userId: localUser.id, route: 'POST /articles', key }, request: { params, body }, work, restore: restoreCreated })
     return prepareReply(reply, response)
   })
 
@@ -121,8 +118,8 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     return null
   })
 
-  function asked ({ account, user, headers }: FastifyRequest, id: number): Change {
-    return { id, account, user, adminGroup, ifMatch: headers['if-match'] }
+  function asked ({ headers, localUser, user }: FastifyRequest, id: number): Change {
+    return { id, localUser, user, adminGroup, ifMatch: headers['if-match'] }
   }
 }
 

@@ -11,7 +11,7 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
   fastify.addHook('onClose', () => readiness.close())
 
   fastify.get('/live', {
-    config: { rateLimit: false },
+    config: { access: 'public', rateLimit: false },
     schema: {
       operationId: 'getLiveness',
       summary: 'Is the process alive',
@@ -22,7 +22,7 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
   }, async () => ({ status: 'ok' as const }))
 
   fastify.get('/ready', {
-    config: { rateLimit: false },
+    config: { access: 'public', rateLimit: false },
     schema: {
       operationId: 'getReadiness',
       summary: 'Can requests be served',

@@ -5,10 +5,6 @@ import { signOut } from '../../src/users/sign-out.ts'
 import { MeSchema } from '../../src/users/schemas.ts'
 
 const me: FastifyPluginAsyncTypebox = async fastify => {
-  fastify.addHook('onRequest', fastify.authenticate)
-  fastify.addHook('onRequest', fastify.limitUser)
-  fastify.addHook('onRequest', fastify.loadAccount)
-
   fastify.get('/', {
     schema: {
       operationId: 'getMe',
@@ -16,8 +12,8 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['me'],
       response: { 200: json(MeSchema, 'The verified user.', 'Cache-Control'), ...problems(401, 403) }
     }
-  }, async ({ account, user }, reply) => {
-    const { id, username, email } = account
+  }, async ({ localUser, user }, reply) => {
+    const { id, username, email } = localUser
     reply.header('cache-control', 'private, no-store')
     return { id, username, email, sub: user.subject, groups: [...user.groups] }
   })
@@ -30,8 +26,8 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
       tags: ['me'],
       response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 413, 415) }
     }
-  }, async ({ account, user }, reply) => {
-    await signOut(fastify.db, { ...userActor(user), name: account.username }, account, user, fastify.endSessions)
+  }, async ({ localUser, user }, reply) => {
+    await signOut(fastify.db, { ...userActor(user), name: localUser.username }, localUser, user, fastify.endSessions)
     reply.code(204)
     return null
   })

@@ -8,7 +8,7 @@ import { articleTag } from './schemas.ts'
 
 export interface Change {
   id: number
-  account: User
+  localUser: User
   user: Pick<VerifiedUser, 'groups'>
   adminGroup: string
   ifMatch: string | undefined
@@ -35,10 +35,10 @@ export async function changeArticle<Result> (db: Database, change: Change, apply
   throw stale()
 }
 
-async function findPermitted (db: Database, { id, account, user, adminGroup, ifMatch }: Change): Promise<StoredArticle> {
+async function findPermitted (db: Database, { id, localUser, user, adminGroup, ifMatch }: Change): Promise<StoredArticle> {
   const article = await findArticle(db, id)
   if (article === undefined) throw new Problem('not_found', 'There is no such article.')
-  if (article.authorId !== account.id && !user.groups.includes(adminGroup)) {
+  if (article.authorId !== localUser.id && !user.groups.includes(adminGroup)) {
     throw new Problem('forbidden', 'An article is changed by its author or by an administrator.')
   }
   if (isStale(ifMatch, articleTag(article))) throw stale()

@@ -24,7 +24,7 @@ async function startWithArticle (t: Test) {
   if (found === undefined) throw new Error('the article was not stored')
   queries.length = 0
 
-  const change = { id: 1, account: alice, user: { groups: [] }, adminGroup, ifMatch: undefined }
+  const change = { id: 1, localUser: alice, user: { groups: [] }, adminGroup, ifMatch: undefined }
   const rename = (name: string, ifMatch?: string) =>
     changeArticle(db, { ...change, ifMatch }, article => updateArticle(db, article, name)).then(() => 'done', problemCode)
   const remove = (ifMatch?: string) =>

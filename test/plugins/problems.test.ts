@@ -19,7 +19,7 @@ function failing (app: FastifyInstance): void {
   app.get('/boom', async () => { throw new Error('secret of the inside') })
   app.get('/boom/text', async () => { throw 'secret of the inside' }) // eslint-disable-line no-throw-literal
   app.get('/boom/status', async () => { throw Object.assign(new Error('secret of the inside'), { statusCode: 418 }) })
-  app.get('/boom/account', async request => request.account)
+  app.get('/boom/local-user', async request => request.localUser)
   app.get('/boom/user', async request => request.user)
   app.get('/boom/problem', async () => { throw new Problem('conflict', 'It is there already.', { headers: { 'x-told': 'yes' } }) })
 }
@@ -139,12 +139,12 @@ t.test('what was not foreseen is a 500 that shows nothing, and is logged under t
   }
 })
 
-t.test('reading request.user or request.account where no guard ran is a mistake of the code', async t => {
+t.test('reading request.user or request.localUser where no guard ran is a mistake of the code', async t => {
   const { app, log } = await startApp(t, {}, undefined, failing)
   isProblem(t, await app.inject('/boom/user'), 500, 'internal_error')
-  isProblem(t, await app.inject('/boom/account'), 500, 'internal_error')
+  isProblem(t, await app.inject('/boom/local-user'), 500, 'internal_error')
   t.match(log.join(''), 'request.user was read where no guard has run')
-  t.match(log.join(''), 'request.account was read where loadAccount has not run')
+  t.match(log.join(''), 'request.localUser was read where loadLocalUser has not run')
 })
 
 t.test('an error that has the code or status of another part is a 500, not a fault of the database or of a file', async t => {

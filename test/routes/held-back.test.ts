@@ -2,6 +2,7 @@ import { connect, type AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
+import { guardRoutes } from '../../src/http/route-access.ts'
 import { changeUser, removeUser } from '../../src/users/manage-users.ts'
 import { serviceActor } from '../../src/audit/actor.ts'
 import { saveSignOut } from '../../src/users/sign-out-queries.ts'
@@ -41,9 +42,8 @@ async function start (t: Test) {
   const started = await startApp(t, {}, undefined, app => {
     // A route that a later version may have, nested in a scope of its own.
     app.register(async scope => {
-      scope.addHook('onRequest', scope.authenticate)
-      scope.addHook('onRequest', scope.loadAccount)
-      scope.post('/future', async ({ account }) => ({ username: account.username }))
+      guardRoutes(scope, scope.requireUser)
+      scope.post('/future', async ({ localUser }) => ({ username: localUser.username }))
     })
   })
   await started.app.listen({ port: 0, host: '127.0.0.1' })
@@ -120,9 +120,7 @@ t.test('an administrator who was disabled meanwhile cannot enable itself with a 
 t.test('an administrator cannot undo its own disabling with requests that are under way', async t => {
   const { app, pool } = await startApp(t, {}, undefined, app => {
     app.register(async scope => {
-      scope.addHook('onRequest', scope.authenticate)
-      scope.addHook('onRequest', scope.requireGroup('admin'))
-      scope.addHook('onRequest', scope.refuseBarred)
+      guardRoutes(scope, scope.requireAdmin)
       // Disables the user once every hook has let the request in.
       scope.post<{ Params: { id: number } }>('/late/:id', async (request, reply) => {
         await changeUser(app.db, operator, Number(request.params.id), { disabled: true })

@@ -1,21 +1,10 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { listAudit } from '../../../src/audit/queries.ts'
 import { AuditListSchema } from '../../../src/audit/schemas.ts'
-import { sendConditionally } from '../../../src/http/conditional-request.ts'
 import { PageQuerySchema, sendPage } from '../../../src/http/pagination.ts'
 import { json, nothing, problems } from '../../../src/openapi/responses.ts'
 
-interface AdminAuditOptions {
-  adminGroup: string
-}
-
-const adminAudit: FastifyPluginAsyncTypebox<AdminAuditOptions> = async (fastify, { adminGroup }) => {
-  fastify.addHook('onRequest', fastify.authenticate)
-  fastify.addHook('onRequest', fastify.limitUser)
-  fastify.addHook('onRequest', fastify.requireGroup(adminGroup))
-  fastify.addHook('onRequest', fastify.refuseBarred)
-  fastify.addHook('onSend', sendConditionally)
-
+const adminAudit: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get('/', {
     schema: {
       operationId: 'listAudit',

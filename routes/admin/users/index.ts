@@ -1,7 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { userActor } from '../../../src/audit/actor.ts'
 import { keyOfUser } from '../../../src/cognito/identity-key.ts'
-import { sendConditionally } from '../../../src/http/conditional-request.ts'
 import { ListQuerySchema, sendPage } from '../../../src/http/pagination.ts'
 import { json, nothing, problems } from '../../../src/openapi/responses.ts'
 import { signOut } from '../../../src/users/sign-out.ts'
@@ -15,17 +14,7 @@ import { NewUserSchema, UserChangesSchema, UserListSchema, UserParamsSchema, Use
  */
 const bodyLimit = 8 * 1024
 
-interface AdminUsersOptions {
-  adminGroup: string
-}
-
-const adminUsers: FastifyPluginAsyncTypebox<AdminUsersOptions> = async (fastify, { adminGroup }) => {
-  fastify.addHook('onRequest', fastify.authenticate)
-  fastify.addHook('onRequest', fastify.limitUser)
-  fastify.addHook('onRequest', fastify.requireGroup(adminGroup))
-  fastify.addHook('onRequest', fastify.refuseBarred)
-  fastify.addHook('onSend', sendConditionally)
-
+const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get('/', {
     schema: {
       operationId: 'listUsers',

@@ -45,7 +45,7 @@ const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = asy
 
   fastify.post('/', {
     bodyLimit,
-    config: { limitAfterProof: true },
+    config: { access: 'public', limitAfterProof: true },
     schema: {
       operationId: 'confirmUser',
       summary: 'Take note of a user who has signed up',
