@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'vite'
 
 const root = fileURLToPath(new URL('.', import.meta.url))
-const sources = ['src', 'index.html', 'vite.config.ts', 'package.json', '../src/client', '../package-lock.json']
+const sources = ['src', 'index.html', 'vite.config.ts', 'package.json', '../package-lock.json']
 
 /** Builds the pages into `web/dist`, unless what is there is newer than all that it is made of. */
 export async function buildWeb (): Promise<void> {

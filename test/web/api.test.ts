@@ -1,5 +1,5 @@
 import t from 'tap'
-import { createArticlesClient } from '../../src/client/client.ts'
+import { createArticlesClient } from '../../web/src/api/client.ts'
 import { startApp } from '../support/app.ts'
 
 t.test('the client speaks to the service in the types of its document', async t => {

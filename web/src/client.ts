@@ -1,4 +1,4 @@
-import { createArticlesClient, type components } from '../../src/client/client.ts'
+import { createArticlesClient, type components } from './api/client.ts'
 import { asFailure, Refusal } from './failure.ts'
 import { currentToken, endSession } from './session.ts'
 

@@ -1,4 +1,4 @@
-import type { components } from '../../src/client/client.ts'
+import type { components } from './api/client.ts'
 import { SessionOver } from './session.ts'
 
 export type ProblemBody = components['schemas']['Problem']
