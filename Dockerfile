@@ -33,6 +33,7 @@ RUN --mount=type=secret,id=npm_ca if [ -s /run/secrets/npm_ca ]; then export NOD
     npm pkg delete devDependencies && \
     npm install --omit=dev --omit=optional --workspaces=false --no-audit --cache /tmp/npm && rm -r /tmp/npm
 COPY dev dev
+COPY src/cognito/password-policy.ts src/cognito/
 RUN mkdir /data && chown 1000:1000 /data
 ENV HOST=0.0.0.0 PORT=9229 COGNITO_DATA=/data
 USER 1000:1000

@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { passwordPolicy } from '../src/cognito/password-policy.ts'
 import { sendFileProblem } from '../src/http/file-problem.ts'
 
 interface WebOptions {
@@ -9,11 +10,11 @@ interface WebOptions {
   clientIds: string[]
   endpoint: string | undefined
   adminGroup: string
-  /** Where the built pages are; `web/dist` by default. */
+  /** The folder with the built pages; `web/dist` by default. */
   webFolder?: string
 }
 
-/** Serves the web app, where it has been built, and tells it which user pool it signs in to. */
+/** Serves the web app, if it has been built, and tells it which user pool it signs in to. */
 const web: FastifyPluginAsync<WebOptions> = async (fastify, options) => {
   const { endpoint, adminGroup, userPoolIds: [userPoolId = ''], clientIds: [clientId = ''] } = options
   const { webFolder = fileURLToPath(new URL('../web/dist', import.meta.url)) } = options
@@ -21,28 +22,28 @@ const web: FastifyPluginAsync<WebOptions> = async (fastify, options) => {
 
   fastify.get('/config.json', { schema: { hide: true } }, async (_request, reply) => {
     reply.header('cache-control', 'no-cache')
-    return { region, userPoolId, clientId, endpoint, adminGroup }
+    return { region, userPoolId, clientId, endpoint, adminGroup, passwordPolicy }
   })
 
   if (!existsSync(`${webFolder}/index.html`)) {
-    fastify.log.info('there is no web app here: npm run build makes it')
+    fastify.log.info('The web app is not built: run npm run build')
     return
   }
-  // Loaded where it is used: it brings much with it.
+  // Loaded on demand, because it is large.
   const { default: fastifyStatic } = await import('@fastify/static')
   const headers = pageHeaders(endpoint ?? `https://cognito-idp.${region}.amazonaws.com`)
   await fastify.register(async scope => {
     scope.setErrorHandler(sendFileProblem)
     await scope.register(fastifyStatic, {
       root: webFolder,
-      // One route a file: every other address keeps its own 404 and 405.
+      // One route per file, so that every other address keeps its own 404 and 405.
       wildcard: false,
       preCompressed: true,
       globIgnore: ['**/*.br', '**/*.gz'],
       decorateReply: false,
       cacheControl: false,
       setHeaders: (reply, path) => {
-        // Vite names what it puts into assets/ by its content.
+        // Vite puts a hash of the content into the names in assets/.
         const hashed = path.startsWith(`${webFolder}/assets/`)
         reply.headers({ ...headers, 'cache-control': hashed ? 'public, max-age=31536000, immutable' : 'no-cache' })
       }

@@ -2,6 +2,7 @@ import { Aws, CfnOutput, Duration, Fn, RemovalPolicy, Stack, Validations, type S
 import { AccountRecovery, FeaturePlan, Mfa, OAuthScope, ResourceServerScope, UserPool, UserPoolClient, UserPoolGroup, UserPoolOperation, VerificationEmailStyle, ClientAttributes } from 'aws-cdk-lib/aws-cognito'
 import { Effect, ManagedPolicy, PolicyStatement } from 'aws-cdk-lib/aws-iam'
 import type { Construct } from 'constructs'
+import { passwordPolicy } from '../../src/cognito/password-policy.ts'
 import { PostConfirmationFunction } from './post-confirmation-function.ts'
 import type { Settings } from './settings.ts'
 import { WebhookSecret } from './webhook-secret.ts'
@@ -55,11 +56,11 @@ function addUserPool (scope: Construct, mfaRequired: boolean): UserPool {
     mfa: mfaRequired ? Mfa.REQUIRED : Mfa.OPTIONAL,
     mfaSecondFactor: { otp: true, sms: false },
     passwordPolicy: {
-      minLength: 12,
-      requireLowercase: true,
-      requireUppercase: true,
-      requireDigits: true,
-      requireSymbols: true,
+      minLength: passwordPolicy.minLength,
+      requireLowercase: passwordPolicy.requireLowercase,
+      requireUppercase: passwordPolicy.requireUppercase,
+      requireDigits: passwordPolicy.requireNumbers,
+      requireSymbols: passwordPolicy.requireSpecialCharacters,
       tempPasswordValidity: Duration.days(3)
     },
     deletionProtection: true,

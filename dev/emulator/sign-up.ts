@@ -8,6 +8,7 @@ import { ConfirmSignUp } from 'cognito-local/lib/targets/confirmSignUp.js'
 import { ForgotPassword } from 'cognito-local/lib/targets/forgotPassword.js'
 import { SignUp } from 'cognito-local/lib/targets/signUp.js'
 import { UpdateUserAttributes } from 'cognito-local/lib/targets/updateUserAttributes.js'
+import { passwordPolicy } from '../../src/cognito/password-policy.ts'
 import { read, type Operation } from './pool.ts'
 
 const AttributesSchema = Type.Array(Type.Object({ Name: Type.String(), Value: Type.Optional(Type.String()) }))
@@ -98,15 +99,15 @@ function refuseOwnAttributes (attributes: Array<{ Name: string }>): void {
   if (attributes.some(({ Name }) => ownAttributes.includes(Name))) throw new NotAuthorizedError('A client attempted to write unauthorized attribute')
 }
 
-// Cognito's default policy.
 function checkPassword (password: string): void {
-  const rules: Array<[RegExp, string]> = [
-    [/^.{8,256}$/su, 'Password not long enough'],
-    [/[a-z]/, 'Password must have lowercase characters'],
-    [/[A-Z]/, 'Password must have uppercase characters'],
-    [/[0-9]/, 'Password must have numeric characters'],
-    [/[^A-Za-z0-9]/, 'Password must have symbol characters']
+  const { minLength, requireLowercase, requireUppercase, requireNumbers, requireSpecialCharacters } = passwordPolicy
+  const rules: Array<[isBroken: boolean, message: string]> = [
+    [password.length < minLength || password.length > 256, 'Password not long enough'],
+    [requireLowercase && !/[a-z]/.test(password), 'Password must have lowercase characters'],
+    [requireUppercase && !/[A-Z]/.test(password), 'Password must have uppercase characters'],
+    [requireNumbers && !/[0-9]/.test(password), 'Password must have numeric characters'],
+    [requireSpecialCharacters && !/[^A-Za-z0-9]/.test(password), 'Password must have symbol characters']
   ]
-  const broken = rules.find(([rule]) => !rule.test(password))
+  const broken = rules.find(([isBroken]) => isBroken)
   if (broken !== undefined) throw new CognitoError('InvalidPasswordException', `Password did not conform with policy: ${broken[1]}`)
 }

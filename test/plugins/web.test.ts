@@ -2,6 +2,7 @@ import { gzipSync } from 'node:zlib'
 import Fastify, { type FastifyInstance } from 'fastify'
 import t, { type Test } from 'tap'
 import web from '../../plugins/web.ts'
+import { passwordPolicy } from '../../src/cognito/password-policy.ts'
 import { sendProblem } from '../../src/problems/error-handler.ts'
 import { startApp } from '../support/app.ts'
 
@@ -74,7 +75,7 @@ t.test('what is refused of a file is a problem, and no fault of the service', as
 t.test('GET /config.json tells the page the first pool and client, and nothing else', async t => {
   const response = await (await startPages(t)).inject('/config.json')
   t.equal(response.headers['cache-control'], 'no-cache')
-  t.same(response.json(), { region: 'eu-west-1', userPoolId: 'eu-west-1_AbC123xyz', clientId: 'first', adminGroup: 'admin' })
+  t.same(response.json(), { region: 'eu-west-1', userPoolId: 'eu-west-1_AbC123xyz', clientId: 'first', adminGroup: 'admin', passwordPolicy })
   const elsewhere = await (await startPages(t, { endpoint: 'http://127.0.0.1:9229' })).inject('/config.json')
   t.match(elsewhere.json(), { endpoint: 'http://127.0.0.1:9229' })
 })
