@@ -5,7 +5,7 @@ import { build } from 'vite'
 const root = fileURLToPath(new URL('.', import.meta.url))
 const sources = ['src', 'index.html', 'vite.config.ts', 'package.json', '../package-lock.json']
 
-/** Builds the pages into `web/dist`, unless what is there is newer than all that it is made of. */
+/** Builds the pages into `web/dist`, unless the build is newer than all its sources. */
 export async function buildWeb (): Promise<void> {
   const built = await modified('dist/index.html')
   const changed = await Promise.all(sources.map(modified))
@@ -18,7 +18,7 @@ export async function buildWeb (): Promise<void> {
     await build({ root, logLevel: 'warn', configLoader: 'native', build: { outDir: fresh, emptyOutDir: true } })
     await rename(root + 'dist', root + stale).catch(() => {})
     await rename(root + fresh, root + 'dist').catch(error => {
-      // Another build came first: it is as new.
+      // Another build finished first. It is as new.
       if (error.code !== 'ENOTEMPTY') throw error
     })
   } finally {
@@ -26,7 +26,7 @@ export async function buildWeb (): Promise<void> {
   }
 }
 
-/** When a file, or the newest file of a folder, was last changed; 0 where there is none. In milliseconds. */
+/** The time in milliseconds when a file, or the newest file of a folder, was changed; 0 if there is none. */
 async function modified (path: string): Promise<number> {
   const found = await stat(root + path).catch(() => undefined)
   if (found === undefined || !found.isDirectory()) return found?.mtimeMs ?? 0

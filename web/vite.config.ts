@@ -8,23 +8,23 @@ export default defineConfig({
   // The root of the repository has another React, for a tool.
   resolve: { dedupe: ['react', 'react-dom'] },
   build: {
-    // What is inlined would need the page's policy to allow it.
+    // The page's content security policy forbids inlined assets.
     assetsInlineLimit: 0,
     modulePreload: { polyfill: false },
     reportCompressedSize: false,
-    // The Authenticator, which is fetched when somebody is to sign in.
+    // The Authenticator is loaded on demand.
     chunkSizeWarningLimit: 600,
     rolldownOptions: {
-      // That a machine is slow is nothing to warn of.
+      // These warnings depend on the speed of the machine.
       checks: { bundlerTimings: false, pluginTimings: false },
-      // Amplify's "use client", which means nothing to a page that has no server side.
+      // Amplify's "use client" has no meaning without server components.
       onLog: (level, log, handle) => { if (log.code !== 'MODULE_LEVEL_DIRECTIVE') handle(level, log) }
     }
   },
   plugins: [compressed()]
 })
 
-/** Lays a .br and a .gz beside every file that gets smaller, for the service to send. */
+/** Writes a .br and a .gz beside each text file, for the service to send. */
 function compressed (): Plugin {
   return {
     name: 'compressed',

@@ -9,10 +9,10 @@ t.test('administration in the browser', { skip: noBrowser }, async t => {
   const browser = await startBrowser(t)
   const [office, reader] = [await openTab(t, browser), await openTab(t, browser)]
   await signIn(reader, dev, alice)
-  await reader.getByText('Nothing has been written yet').waitFor()
+  await reader.getByText('No articles yet').waitFor()
   t.equal(await reader.getByRole('link', { name: 'Users' }).count(), 0, 'only administrators are offered it')
   await reader.goto(`${dev.address}/#/users`)
-  await reader.getByRole('heading', { name: 'Nothing here' }).waitFor()
+  await reader.getByRole('heading', { name: 'Page not found' }).waitFor()
   await reader.goto(`${dev.address}/#/articles`)
 
   await signIn(office, dev, admin)
@@ -21,32 +21,32 @@ t.test('administration in the browser', { skip: noBrowser }, async t => {
   t.test('a user is added, and what is wrong stands beside its field', async t => {
     await office.getByLabel('Username', { exact: true }).fill('two words')
     await office.getByRole('button', { name: 'Add' }).click()
-    await office.getByText('Username must be 1 to 128 letters').waitFor()
-    await office.getByText('E-mail address must be an e-mail address').waitFor()
+    await office.getByText('Enter a username of').waitFor()
+    await office.getByText('Enter an email address.').waitFor()
     await office.getByLabel('Username', { exact: true }).fill('alice')
-    await office.getByLabel('E-mail address').fill('carol@example.com')
+    await office.getByLabel('Email', { exact: true }).fill('carol@example.com')
     await office.getByRole('button', { name: 'Add' }).click()
-    await office.getByText('taken by another user').waitFor()
+    await office.getByText('Another user has this').waitFor()
     await office.getByLabel('Username', { exact: true }).fill('carol')
     await office.getByRole('button', { name: 'Add' }).click()
-    await office.getByText('carol is added.').waitFor()
+    await office.getByText('Added carol.').waitFor()
     t.equal(await office.getByRole('heading', { name: 'carol has not signed in yet' }).count(), 1)
   })
 
   t.test('users are searched', async t => {
-    await office.getByLabel('Search username and e-mail').fill('CAROL@')
+    await office.getByLabel('Search username and email').fill('CAROL@')
     await office.getByRole('heading', { name: 'alice' }).waitFor({ state: 'detached' })
     t.equal(await office.getByRole('list').getByRole('heading').count(), 1)
-    await office.getByLabel('Search username and e-mail').fill('')
+    await office.getByLabel('Search username and email').fill('')
     await office.getByRole('heading', { name: 'alice' }).waitFor()
   })
 
   t.test('a user is signed out', async () => {
-    await office.getByRole('button', { name: 'Sign alice out' }).click()
+    await office.getByRole('button', { name: 'Sign out alice' }).click()
     await office.getByRole('dialog').getByRole('button', { name: 'Sign out' }).click()
-    await office.getByText('alice is signed out everywhere.').waitFor()
+    await office.getByText('Signed alice out everywhere.').waitFor()
     await publish(reader, 'Still me?')
-    await reader.getByText('Your session is over').waitFor()
+    await reader.getByText('Your session has expired').waitFor()
   })
 
   t.test('a user is disabled, and enabled again', async t => {
@@ -58,17 +58,17 @@ t.test('administration in the browser', { skip: noBrowser }, async t => {
     t.equal(await office.getByRole('button', { name: 'Disable admin' }).count(), 0, 'nobody locks themselves out')
 
     await reader.reload()
-    await reader.getByText('Your access is switched off').waitFor()
+    await reader.getByText('Your access is disabled').waitFor()
     await office.getByRole('button', { name: 'Enable alice' }).click()
     await office.getByRole('dialog').getByRole('button', { name: 'Enable' }).click()
-    await office.getByText('alice is enabled.').waitFor()
+    await office.getByText('Enabled alice.').waitFor()
     await reader.getByRole('button', { name: 'Try again' }).click()
-    await reader.getByText('Nothing has been written yet').waitFor()
+    await reader.getByText('No articles yet').waitFor()
   })
 
   t.test('the audit trail tells it all, the newest first', async t => {
     await office.getByRole('link', { name: 'Audit' }).click()
-    await office.getByText('That is all.').waitFor()
+    await office.getByText('No more entries').waitFor()
     const told = await office.getByRole('listitem').locator('p:first-child').allTextContents()
     t.same(told.slice(0, 4), ['admin enabled alice', 'admin disabled alice', 'admin signed out alice', 'admin added carol'])
     await keepPicture(office, 'audit')

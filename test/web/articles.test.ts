@@ -1,20 +1,10 @@
 import t from 'tap'
-import { alice, fillSignIn, keepPicture, noBrowser, openTab, publish, signIn, startBrowser, startDev, type Dev, type Person } from './browser.ts'
+import { alice, api, fillSignIn, keepPicture, noBrowser, openTab, publish, signIn, startBrowser, startDev, writeArticle, type Dev } from './browser.ts'
 
 // Browsers are slow where much else runs.
 t.setTimeout(600_000)
 
 const options = { skip: noBrowser }
-
-async function api (dev: Dev, person: Person, path: string, init: RequestInit = {}): Promise<Response> {
-  const response = await fetch(dev.address + path, { ...init, headers: { authorization: `Bearer ${await dev.tokenOf(person)}`, 'content-type': 'application/json' } })
-  if (!response.ok) throw new Error(`${path} answered ${response.status}: ${await response.text()}`)
-  return response
-}
-
-async function write (dev: Dev, person: Person, name: string): Promise<void> {
-  await api(dev, person, '/articles', { method: 'POST', body: JSON.stringify({ name }) })
-}
 
 /** How many articles the service has by a name. */
 async function count (dev: Dev, name: string): Promise<number> {
@@ -27,17 +17,17 @@ t.test('a stranger signs up with the e-mailed code, and the first article is lis
   await page.goto(dev.address)
   await page.getByRole('link', { name: 'Create an account' }).click()
   await page.getByLabel('Username').fill('greta')
-  await page.getByLabel('Password', { exact: true }).fill('Greta-2026')
-  await page.getByLabel('Confirm Password').fill('Greta-2026')
+  await page.getByLabel('Password', { exact: true }).fill('Greta-2026-new')
+  await page.getByLabel('Confirm Password').fill('Greta-2026-new')
   await page.getByLabel('Email').fill('greta@example.com')
   await page.getByRole('button', { name: 'Create Account' }).click()
   await page.getByLabel('Confirmation Code').fill(await dev.codeFor('greta@example.com'))
   await page.getByRole('button', { name: 'Confirm' }).click()
 
-  await page.getByText('Nothing has been written yet').waitFor()
+  await page.getByText('No articles yet').waitFor()
   await keepPicture(page, 'no-articles')
   await publish(page, 'On bread')
-  await page.getByText('“On bread” is published.').waitFor()
+  await page.getByText('Published “On bread”.').waitFor()
   t.equal(await page.getByRole('heading', { name: 'On bread' }).count(), 1)
   t.equal(await page.getByText('greta, just now').count(), 1)
   t.equal(await page.getByLabel('Name', { exact: true }).inputValue(), '')
@@ -57,18 +47,18 @@ t.test('the pages of articles', options, async t => {
     await signIn(page, dev, alice)
     await publish(page, 'x'.repeat(51))
     const field = page.getByLabel('Name', { exact: true })
-    await page.getByText('Name must be 1 to 50 characters').waitFor()
+    await page.getByText('Enter a name of 1 to 50 characters.').waitFor()
     t.equal(await field.getAttribute('aria-invalid'), 'true')
-    t.match(await field.evaluate(input => (input.getAttribute('aria-describedby') ?? '').split(' ').map(id => document.getElementById(id)?.textContent).join('|')), /must be 1 to 50 characters.*\|51 of 50/)
+    t.match(await field.evaluate(input => (input.getAttribute('aria-describedby') ?? '').split(' ').map(id => document.getElementById(id)?.textContent).join('|')), /1 to 50 characters.*\|51 of 50/)
     t.equal(await field.inputValue(), 'x'.repeat(51), 'what was written stays')
     t.ok(await field.evaluate(input => input === document.activeElement), 'where the fault is, the reader is')
     await publish(page, 'short enough')
-    await page.getByText('“short enough” is published.').waitFor()
+    await page.getByText('Published “short enough”.').waitFor()
     t.equal(await field.getAttribute('aria-invalid'), 'false')
   })
 
   t.test('an author renames and deletes', async t => {
-    await write(dev, alice, 'First thoughts')
+    await writeArticle(dev, alice, 'First thoughts')
     const page = await openTab(t, browser)
     await signIn(page, dev, alice)
     await page.getByRole('button', { name: 'Rename “First thoughts”' }).click()
@@ -81,14 +71,14 @@ t.test('the pages of articles', options, async t => {
     await page.keyboard.press('Escape')
     t.equal(await count(dev, 'Second thoughts'), 1, 'asked, and not done')
     await page.getByRole('button', { name: 'Delete “Second thoughts”' }).click()
-    await page.getByRole('button', { name: 'Delete it' }).click()
-    await page.getByText('“Second thoughts” is deleted.').waitFor()
+    await page.getByRole('button', { name: 'Delete', exact: true }).click()
+    await page.getByText('Deleted “Second thoughts”.').waitFor()
     t.equal(await page.getByRole('heading', { name: 'Second thoughts' }).count(), 0)
     t.equal(await count(dev, 'Second thoughts'), 0)
   })
 
   t.test('a name that another tab has changed meanwhile is not overwritten unseen', async t => {
-    await write(dev, alice, 'Ours')
+    await writeArticle(dev, alice, 'Ours')
     const page = await openTab(t, browser)
     await signIn(page, dev, alice)
     await page.getByRole('button', { name: 'Rename “Ours”' }).click()
@@ -96,7 +86,7 @@ t.test('the pages of articles', options, async t => {
     await api(dev, alice, `/articles/${article.id}`, { method: 'PATCH', body: JSON.stringify({ name: 'Theirs' }) })
     await page.getByLabel('New name').fill('Mine')
     await page.getByRole('button', { name: 'Save' }).click()
-    await page.getByText('Somebody has renamed it to “Theirs” meanwhile').waitFor()
+    await page.getByText('Someone renamed it to “Theirs” in the meantime').waitFor()
     t.equal(await count(dev, 'Theirs'), 1)
     await page.getByRole('button', { name: 'Save' }).click()
     await page.getByRole('heading', { name: 'Mine' }).waitFor()
@@ -104,7 +94,7 @@ t.test('the pages of articles', options, async t => {
   })
 
   t.test("another author's articles are not offered for change", async t => {
-    await write(dev, { username: 'admin', password: 'Admin-2026' }, 'From the office')
+    await writeArticle(dev, { username: 'admin', password: 'Admin-2026' }, 'From the office')
     const page = await openTab(t, browser)
     await signIn(page, dev, alice)
     await page.getByRole('heading', { name: 'From the office' }).waitFor()
@@ -113,24 +103,24 @@ t.test('the pages of articles', options, async t => {
   })
 
   t.test('the list is the newest first, goes on page by page, and is searched', async t => {
-    for (let number = 1; number <= 45; number++) await write(dev, alice, `Letter ${String(number).padStart(2, '0')}`)
+    for (let number = 1; number <= 45; number++) await writeArticle(dev, alice, `Letter ${String(number).padStart(2, '0')}`)
     const page = await openTab(t, browser)
     await signIn(page, dev, alice)
     const names = page.getByRole('list').getByRole('heading')
-    await page.getByLabel('Search the articles').fill('LETTER')
-    await page.getByRole('region', { name: 'Articles with “LETTER” in their name' }).waitFor()
+    await page.getByLabel('Search articles').fill('LETTER')
+    await page.getByRole('region', { name: 'Articles matching “LETTER”' }).waitFor()
     await page.getByRole('heading', { name: 'Letter 26' }).waitFor()
     t.equal(await names.count(), 20)
     t.equal(await names.first().textContent(), 'Letter 45')
     await page.getByRole('button', { name: 'More' }).click()
     await page.getByRole('heading', { name: 'Letter 06' }).waitFor()
     await page.getByRole('button', { name: 'More' }).click()
-    await page.getByText('That is all.').waitFor()
+    await page.getByText('No more articles').waitFor()
     t.equal(await names.count(), 45)
     t.equal(new Set(await names.allTextContents()).size, 45)
 
-    await page.getByLabel('Search the articles').fill('nobody wrote this')
-    await page.getByText('No article has “nobody wrote this” in its name.').waitFor()
+    await page.getByLabel('Search articles').fill('nobody wrote this')
+    await page.getByText('No articles match “nobody wrote this”.').waitFor()
   })
 
   t.test('a retry after a lost answer makes no second article, also after a reload', async t => {
@@ -142,16 +132,16 @@ t.test('the pages of articles', options, async t => {
       await route.abort('connectionreset')
     })
     await publish(page, 'Sent once')
-    await page.getByText('The connection was lost').waitFor()
+    await page.getByText('Connection lost').waitFor()
     await keepPicture(page, 'connection-lost')
     t.equal(await count(dev, 'Sent once'), 1, 'it had arrived')
 
     await page.reload()
     await page.getByRole('button', { name: 'Publish again' }).click()
-    await page.getByText('The connection was lost').waitFor()
+    await page.getByText('Connection lost').waitFor()
     await page.unroute('**/articles')
     await page.getByRole('button', { name: 'Publish again' }).click()
-    await page.getByText('“Sent once” is published.').waitFor()
+    await page.getByText('Published “Sent once”.').waitFor()
     t.equal(await count(dev, 'Sent once'), 1)
     t.equal(await page.getByRole('heading', { name: 'Sent once' }).count(), 1)
 
@@ -180,7 +170,7 @@ t.test('the pages of articles', options, async t => {
     await page.route('**/articles?*', route => route.fulfill({ status: 502, contentType: 'text/html', body: '<h1>Bad gateway</h1>' }))
     await page.goto(`${dev.address}/#/sign-in`)
     await fillSignIn(page, alice)
-    await page.getByText('The service is in trouble').waitFor()
+    await page.getByText('Something went wrong on our side').waitFor()
     await page.unroute('**/articles?*')
     await page.getByRole('button', { name: 'Try again' }).click()
     await page.getByRole('list').getByRole('heading').first().waitFor()

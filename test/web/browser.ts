@@ -23,7 +23,7 @@ export interface Person {
   password: string
 }
 
-/** Who is there from the start: dev/emulator/seed.ts. */
+/** The users that dev/emulator/seed.ts creates. */
 export const alice = { username: 'alice', password: 'Alice-2026' }
 export const admin = { username: 'admin', password: 'Admin-2026' }
 
@@ -61,7 +61,7 @@ export async function startDev (t: Test): Promise<Dev> {
 }
 
 export async function startBrowser (t: Test): Promise<Browser> {
-  // What Chromium asks of the network in the background, nobody here answers.
+  // Chromium's background requests would wait for a network that tests do not have.
   const args = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync']
   const browser = await chromium.launch({ executablePath: path, chromiumSandbox: false, args })
   t.teardown(() => browser.close())
@@ -81,7 +81,20 @@ export async function openTab (t: Test, browser: Browser, options: BrowserContex
   return page
 }
 
-/** Signs in on the page that asks for it. */
+/** A request to the service with a person's token, beside the browser. */
+export async function api (dev: Dev, person: Person, path: string, init: RequestInit = {}): Promise<Response> {
+  const headers = { authorization: `Bearer ${await dev.tokenOf(person)}`, ...(init.body !== undefined && { 'content-type': 'application/json' }) }
+  const response = await fetch(dev.address + path, { ...init, headers })
+  if (!response.ok) throw new Error(`${path} responded with ${response.status}: ${await response.text()}`)
+  return response
+}
+
+export async function writeArticle (dev: Dev, person: Person, name: string): Promise<{ id: number }> {
+  const response = await api(dev, person, '/articles', { method: 'POST', body: JSON.stringify({ name }) })
+  return Value.Parse(Type.Object({ id: Type.Integer() }), await response.json())
+}
+
+/** Fills in the sign-in form that the page shows. */
 export async function fillSignIn (page: Page, { username, password }: Person): Promise<void> {
   await page.getByLabel('Username').fill(username)
   await page.getByLabel('Password', { exact: true }).fill(password)

@@ -1,44 +1,83 @@
-import { lazy, Suspense, useEffect } from 'react'
+import { lazy, Suspense, useEffect, useState } from 'react'
+import type { Article, AuditEntry, User } from './api/session-client.ts'
+import { Layout } from './components/layout.tsx'
+import type { Config } from './config.ts'
+import { useMessages } from './i18n/language.ts'
+import { ApiPage } from './pages/api.tsx'
+import { ArticlePage } from './pages/article.tsx'
 import { ArticlesPage } from './pages/articles.tsx'
 import { AuditPage } from './pages/audit.tsx'
-import { CurlPage } from './pages/curl.tsx'
-import { NowherePage } from './pages/nowhere.tsx'
+import { NotFoundPage } from './pages/not-found.tsx'
 import { UsersPage } from './pages/users.tsx'
 import { WelcomePage } from './pages/welcome.tsx'
-import { Shell } from './parts/shell.tsx'
-import { goTo, useRoute, type Route } from './route.ts'
-import { useSession, type Identity } from './session.ts'
+import { replaceRoute, useRoute, type Route } from './route.ts'
+import { readSession, useSession, type Identity } from './session.ts'
+import type { ListCache } from './use-list.ts'
+import { useScrollRestoration } from './use-scroll-restoration.ts'
 
-// Amplify's Authenticator is larger than all the rest: it comes only to those who are to sign in.
+// Amplify's Authenticator is larger than the rest of the app. Only people who sign in load it.
 const SignInPage = lazy(async () => ({ default: (await import('./pages/sign-in.tsx')).SignInPage }))
+const AccountPage = lazy(async () => ({ default: (await import('./pages/account.tsx')).AccountPage }))
 
-export function App () {
+export function App ({ config }: { config: Config }) {
+  const { signIn } = useMessages()
   const session = useSession()
   const route = useRoute()
-  const signedIn = session.state === 'in'
-  const toSignIn = route === 'sign-in' || route === 'sign-up'
+  const isSignedIn = session.state === 'signed-in'
+  const isSignIn = route.page === 'sign-in' || route.page === 'sign-up'
 
-  // Any other address is where they wanted to go, and stays.
+  // Any other address is the one the user asked for, and stays.
   useEffect(() => {
-    if (signedIn && toSignIn) goTo('articles')
-  }, [signedIn, toSignIn])
+    if (!isSignIn) return
+    if (isSignedIn) replaceRoute('articles')
+    // Another tab may have signed in.
+    else readSession().catch(() => {})
+  }, [isSignedIn, isSignIn])
 
-  if (session.state === 'in') return <Shell identity={session.identity} route={route}><Page route={route} identity={session.identity} /></Shell>
   if (session.state === 'starting') return null
-  if (route === 'articles' && session.because !== 'over') return <WelcomePage signedOut={session.because === 'asked'} />
+  if (session.state === 'signed-in') return <SignedIn key={session.identity.subject} identity={session.identity} route={route} config={config} />
+  if (route.page === 'articles' && session.reason !== 'expired') return <WelcomePage hasSignedOut={session.reason === 'signed-out'} />
   return (
-    <Suspense fallback={<p className='alone quiet' role='status'>Loading the sign-in…</p>}>
-      <SignInPage signUp={route === 'sign-up'} sessionOver={session.because === 'over'} />
+    <Suspense fallback={<p className='alone quiet' role='status'>{signIn.loading}</p>}>
+      <SignInPage isSignUp={route.page === 'sign-up'} hasExpired={session.reason === 'expired'} passwordPolicy={config.passwordPolicy} />
     </Suspense>
   )
 }
 
-function Page ({ route, identity }: { route: Route, identity: Identity }) {
-  switch (route) {
-    case 'curl': return <CurlPage />
-    case 'users': return identity.administers ? <UsersPage identity={identity} /> : <NowherePage />
-    case 'audit': return identity.administers ? <AuditPage /> : <NowherePage />
-    case 'nowhere': return <NowherePage />
-    default: return <ArticlesPage identity={identity} />
+interface SignedInProps {
+  identity: Identity
+  route: Route
+  config: Config
+}
+
+function SignedIn (props: SignedInProps) {
+  const { identity, route: { page, id, query } } = props
+  useScrollRestoration(`${page} ${id} ${query}`)
+  return (
+    <Layout identity={identity} route={props.route}>
+      <CurrentPage {...props} />
+    </Layout>
+  )
+}
+
+function CurrentPage ({ identity, route: { page, id, query }, config }: SignedInProps) {
+  const { app } = useMessages()
+  const [articles] = useState<ListCache<Article>>(() => new Map())
+  const [users] = useState<ListCache<User>>(() => new Map())
+  const [audit] = useState<ListCache<AuditEntry>>(() => new Map())
+
+  if (page === 'article' && id !== undefined) return <ArticlePage key={id} identity={identity} id={id} />
+  if (page === 'api') return <ApiPage />
+  if (page === 'users' && identity.isAdmin) return <UsersPage identity={identity} query={query} cache={users} />
+  if (page === 'audit' && identity.isAdmin) return <AuditPage cache={audit} />
+  if (page === 'account') {
+    return (
+      <Suspense fallback={<p className='quiet' role='status'>{app.loading}</p>}>
+        <AccountPage passwordPolicy={config.passwordPolicy} />
+      </Suspense>
+    )
   }
+  // Sign-in pages lead to the articles at once.
+  if (page === 'articles' || page === 'sign-in' || page === 'sign-up') return <ArticlesPage identity={identity} query={query} cache={articles} />
+  return <NotFoundPage />
 }

@@ -1,15 +1,25 @@
-/** What the service says of itself at /config.json. */
+/** The configuration that the service serves at /config.json. */
 export interface Config {
   region: string
   userPoolId: string
   clientId: string
   endpoint?: string
   adminGroup: string
+  passwordPolicy: PasswordPolicy
 }
 
-/** @throws where the service cannot be asked */
+/** The rules for passwords in the user pool, in Amplify's words. */
+export interface PasswordPolicy {
+  minLength: number
+  requireLowercase: boolean
+  requireUppercase: boolean
+  requireNumbers: boolean
+  requireSpecialCharacters: boolean
+}
+
+/** @throws if the service cannot be reached */
 export async function loadConfig (): Promise<Config> {
   const response = await fetch('/config.json')
-  if (!response.ok) throw new Error(`/config.json answers ${response.status}`)
+  if (!response.ok) throw new Error(`/config.json responds with ${response.status}`)
   return response.json()
 }

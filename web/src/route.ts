@@ -1,21 +1,48 @@
 import { useSyncExternalStore } from 'react'
 
-const pages = ['articles', 'curl', 'users', 'audit', 'sign-in', 'sign-up'] as const
+const pages = ['articles', 'api', 'account', 'users', 'audit', 'sign-in', 'sign-up'] as const
 
-export type Route = typeof pages[number] | 'nowhere'
+type PageName = typeof pages[number]
 
-/** The page that the address names after its `#/`; the service itself has no such address. */
+export interface Route {
+  page: PageName | 'article' | 'not-found'
+  /** The id in `#/articles/12`. */
+  id: number | undefined
+  /** The parameters after the `?`. */
+  query: URLSearchParams
+}
+
+/** The page that the address names after `#/`, such as `#/articles?q=bread` or `#/articles/12`. */
 export function useRoute (): Route {
-  return useSyncExternalStore(listen, read)
+  return parseRoute(useSyncExternalStore(listen, () => location.hash))
 }
 
-export function goTo (route: Route): void {
-  location.hash = `#/${route}`
+/** The address within the page, without `#/`. Empty is the start page. */
+export function goTo (path: string): void {
+  if (location.hash !== hashOf(path)) location.hash = hashOf(path)
 }
 
-function read (): Route {
-  const name = location.hash.replace(/^#\/?/, '')
-  return name === '' ? 'articles' : pages.find(page => page === name) ?? 'nowhere'
+/** Changes the address without a new entry in the history, such as while the user types. */
+export function replaceRoute (path: string): void {
+  if (location.hash !== hashOf(path)) location.replace(hashOf(path))
+}
+
+/** The path of a page with those parameters that have a value. */
+export function pathOf (page: PageName, parameters: Record<string, string>): string {
+  const query = new URLSearchParams(Object.entries(parameters).filter(([, value]) => value !== ''))
+  return query.size === 0 ? page : `${page}?${query}`
+}
+
+function hashOf (path: string): string {
+  return `#/${path}`
+}
+
+function parseRoute (hash: string): Route {
+  const [path = '', search = ''] = hash.replace(/^#\/?/, '').split('?', 2)
+  const query = new URLSearchParams(search)
+  const [, id] = /^articles\/(\d{1,15})$/.exec(path) ?? []
+  if (id !== undefined) return { page: 'article', id: Number(id), query }
+  return { page: path === '' ? 'articles' : pages.find(page => page === path) ?? 'not-found', id: undefined, query }
 }
 
 function listen (listener: () => void): () => void {

@@ -3,54 +3,63 @@ import { Amplify } from 'aws-amplify'
 import { fetchAuthSession, signOut, type AuthTokens } from 'aws-amplify/auth'
 import { Hub } from 'aws-amplify/utils'
 import type { Config } from './config.ts'
+import { replaceRoute } from './route.ts'
 
-/** Who the id token says is signed in. */
+/** The signed-in person, as the id token says. */
 export interface Identity {
   username: string
   subject: string
-  administers: boolean
+  isAdmin: boolean
 }
 
 export type Session =
   | { state: 'starting' }
-  | { state: 'out', because: 'not-yet' | 'asked' | 'over' }
-  | { state: 'in', identity: Identity }
+  | { state: 'signed-out', reason: 'new-visitor' | 'signed-out' | 'expired' }
+  | { state: 'signed-in', identity: Identity }
 
-/** There is no session any more; the pages show so by themselves. */
-export class SessionOver extends Error {}
+/** The session has expired. The pages react to the changed session; no caller needs to. */
+export class SessionExpired extends Error {}
 
 export interface Token {
   text: string
   expiresAt: Date
 }
 
+/** The key in sessionStorage of the subject whose data this tab holds. */
+const ownerKey = 'owner'
+/** Another tab writes several storage keys in a row. The check waits until the last one. */
+const storageSettleMs = 100
+
 let session: Session = { state: 'starting' }
 let adminGroup = ''
+/** Whether Cognito has refused to renew the tokens. */
+let renewalRefused = false
 const listeners = new Set<() => void>()
 
 /**
- * Tells Amplify the user pool, and finds out whether somebody is signed in from before.
- * @throws what Amplify throws where Cognito has to be asked and cannot be reached
+ * Configures Amplify for the user pool and restores an earlier session.
+ * @throws an error from Amplify if Cognito is needed and cannot be reached
  */
 export async function startSession (config: Config): Promise<void> {
   adminGroup = config.adminGroup
-  const { userPoolId, clientId, endpoint } = config
+  const { userPoolId, clientId, endpoint, passwordPolicy } = config
   Amplify.configure({
     Auth: {
-      Cognito: { userPoolId, userPoolClientId: clientId, loginWith: { username: true, email: true }, ...(endpoint && { userPoolEndpoint: endpoint }) }
+      Cognito: {
+        userPoolId,
+        userPoolClientId: clientId,
+        loginWith: { username: true, email: true },
+        passwordFormat: passwordPolicy,
+        ...(endpoint && { userPoolEndpoint: endpoint })
+      }
     }
   })
-  let renewalRefused = false
   Hub.listen('auth', ({ payload: { event } }) => {
-    if (event === 'signedIn') beginSession()
+    if (event === 'signedIn') readSessionQuietly()
     else if (event === 'tokenRefresh_failure') renewalRefused = true
   })
-  // Another tab has signed out.
-  addEventListener('storage', ({ key, newValue }) => {
-    if (key?.endsWith('.refreshToken') && newValue === null && session.state === 'in') become({ state: 'out', because: 'asked' })
-  })
-  await beginSession()
-  if (renewalRefused && session.state === 'out') become({ state: 'out', because: 'over' })
+  await readSession()
+  watchOtherTabs()
 }
 
 export function useSession (): Session {
@@ -58,36 +67,67 @@ export function useSession (): Session {
 }
 
 /**
- * The id token, renewed where it is about to expire.
- * @throws {SessionOver} and ends the session, where it cannot be renewed
- * @throws what Amplify throws where Cognito cannot be reached
+ * Returns the id token, renewed if it is about to expire.
+ * @throws {SessionExpired} if it cannot be renewed; the session is over then
+ * @throws an error from Amplify if Cognito cannot be reached
  */
 export async function currentToken ({ renew = false } = {}): Promise<Token> {
+  const before = session
   const { idToken } = await readTokens(renew)
-  if (idToken?.payload.exp === undefined) {
-    become({ state: 'out', because: 'over' })
-    throw new SessionOver()
-  }
+  applyTokens(idToken)
+  // Another person may have signed in, in another tab. Nothing is done in that person's name.
+  const isSamePerson = before.state === 'signed-in' && before.identity.subject === idToken?.payload.sub
+  if (idToken?.payload.exp === undefined || !isSamePerson) throw new SessionExpired()
   return { text: idToken.toString(), expiresAt: new Date(idToken.payload.exp * 1000) }
 }
 
-/** Signs out, because it was asked for or because the service refuses the session. */
-export async function endSession (because: 'asked' | 'over'): Promise<void> {
-  become({ state: 'out', because })
-  if (because === 'asked') sessionStorage.clear()
+/** Signs out in every tab of this browser. */
+export async function endSession (reason: 'signed-out' | 'expired'): Promise<void> {
+  setSession({ state: 'signed-out', reason })
   await signOut()
 }
 
-async function beginSession (): Promise<void> {
-  const { idToken } = await readTokens()
-  become(idToken === undefined ? { state: 'out', because: 'not-yet' } : { state: 'in', identity: readIdentity(idToken.payload) })
+/**
+ * Reads the session from the browser's storage, where another tab may have changed it.
+ * @throws an error from Amplify if Cognito is needed and cannot be reached
+ */
+export async function readSession (): Promise<void> {
+  applyTokens((await readTokens()).idToken)
+}
+
+function applyTokens (idToken: AuthTokens['idToken']): void {
+  if (idToken !== undefined) {
+    renewalRefused = false
+    setSession({ state: 'signed-in', identity: readIdentity(idToken.payload) })
+  } else if (session.state !== 'signed-out') {
+    const isNewVisitor = sessionStorage.getItem(ownerKey) === null
+    // Without a refusal, the session ended in another tab.
+    setSession({ state: 'signed-out', reason: renewalRefused ? 'expired' : isNewVisitor ? 'new-visitor' : 'signed-out' })
+  }
+}
+
+function readSessionQuietly (): void {
+  // The session stays as it is while Cognito cannot be reached. The next request reports the outage.
+  readSession().catch(() => {})
+}
+
+function watchOtherTabs (): void {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  // Also fires after localStorage.clear().
+  addEventListener('storage', () => {
+    clearTimeout(timer)
+    timer = setTimeout(readSessionQuietly, storageSettleMs)
+  })
+  // A suspended tab gets no storage events.
+  document.addEventListener('visibilitychange', () => { if (!document.hidden) readSessionQuietly() })
+  addEventListener('pageshow', readSessionQuietly)
 }
 
 async function readTokens (renew = false): Promise<Partial<AuthTokens>> {
   try {
     return (await fetchAuthSession({ forceRefresh: renew })).tokens ?? {}
   } catch {
-    // Where Cognito has refused for good, Amplify throws once and then has no tokens.
+    // Amplify throws once when Cognito refuses the refresh token. After that it has no tokens.
     return (await fetchAuthSession()).tokens ?? {}
   }
 }
@@ -96,13 +136,28 @@ function readIdentity ({ sub, 'cognito:username': username, 'cognito:groups': gr
   return {
     username: String(username ?? sub),
     subject: String(sub),
-    administers: Array.isArray(groups) && groups.includes(adminGroup)
+    isAdmin: Array.isArray(groups) && groups.includes(adminGroup)
   }
 }
 
-function become (next: Session): void {
+function setSession (next: Session): void {
+  if (JSON.stringify(next) === JSON.stringify(session)) return
+  if (next.state === 'signed-in') claimTab(next.identity.subject)
+  else if (next.state === 'signed-out' && next.reason === 'signed-out') clearTab()
   session = next
   for (const listener of listeners) listener()
+}
+
+/** Makes the tab this person's. The draft and the address of another person are removed. */
+function claimTab (subject: string): void {
+  const owner = sessionStorage.getItem(ownerKey)
+  if (owner !== null && owner !== subject) clearTab()
+  sessionStorage.setItem(ownerKey, subject)
+}
+
+function clearTab (): void {
+  sessionStorage.clear()
+  replaceRoute('')
 }
 
 function listen (listener: () => void): () => void {

@@ -1,40 +1,34 @@
-import { client, takePage, type AuditEntry } from '../client.ts'
-import { useList, type Load } from '../list.ts'
-import { ListFoot } from '../parts/list-foot.tsx'
-import { Moment } from '../parts/moment.tsx'
-import { Page } from '../parts/page.tsx'
+import { client, unwrapPage, type AuditEntry } from '../api/session-client.ts'
+import { ListView } from '../components/list-view.tsx'
+import { Page } from '../components/page.tsx'
+import { Timestamp } from '../components/timestamp.tsx'
+import { useMessages } from '../i18n/language.ts'
+import { useList, type ListCache, type Load } from '../use-list.ts'
 
-export function AuditPage () {
-  const list = useList(loadAudit)
+const pageSize = 50
+
+export function AuditPage ({ cache }: { cache: ListCache<AuditEntry> }) {
+  const { audit } = useMessages()
+  const list = useList({ query: 'audit', load: loadAudit, cache })
+
+  function describeChanges ({ changes }: AuditEntry): string {
+    return Object.entries(changes).map(([name, value]) => `, ${name} ${value ?? audit.none}`).join('')
+  }
+
   return (
-    <Page title='Audit trail' intro='Who did what to which user, the newest first.'>
-      <ol className='audit' aria-busy={list.state === 'loading'}>
-        {list.rows.map(entry => (
-          <li key={entry.id}>
-            <p><strong>{entry.actor}</strong>{entry.actorKind === 'service' && ' (a part of the service)'} {verbs[entry.action] ?? entry.action} <strong>{entry.username}</strong></p>
-            <p className='quiet'><Moment at={entry.at} />{describeChanges(entry)}</p>
-          </li>
-        ))}
-      </ol>
-      <ListFoot list={list} empty='Nothing has been done to any user yet.' />
+    <Page title={audit.title} intro={audit.intro}>
+      <ListView list={list} label={audit.title} className='audit' empty={audit.empty} end={audit.end}>
+        {entry => (
+          <>
+            <p>{audit.entry(<><strong><bdi>{entry.actor}</bdi></strong>{entry.actorKind === 'service' && ` ${audit.service}`}</>, entry.action, <strong><bdi>{entry.username}</bdi></strong>)}</p>
+            <p className='quiet'><Timestamp at={entry.at} />{describeChanges(entry)}</p>
+          </>
+        )}
+      </ListView>
     </Page>
   )
 }
 
-const loadAudit: Load<AuditEntry> = async (after, signal) => takePage<AuditEntry>(client.GET('/admin/audit', {
-  params: { query: { limit: 50, ...(after !== undefined && { after }) } }, signal
+const loadAudit: Load<AuditEntry> = async (after, signal) => unwrapPage<AuditEntry>(client.GET('/admin/audit', {
+  params: { query: { limit: pageSize, ...(after !== undefined && { after }) } }, signal
 }))
-
-const verbs: Partial<Record<string, string>> = {
-  bound: 'recognised',
-  changed: 'changed',
-  created: 'added',
-  deleted: 'removed',
-  disabled: 'disabled',
-  enabled: 'enabled',
-  signed_out: 'signed out'
-}
-
-function describeChanges ({ changes }: AuditEntry): string {
-  return Object.entries(changes).map(([name, value]) => `, ${name} ${value ?? 'none'}`).join('')
-}

@@ -1,27 +1,32 @@
-import { useEffect } from 'react'
-import { Wordmark } from '../parts/wordmark.tsx'
+import { SiteFooter } from '../components/site-footer.tsx'
+import { Wordmark } from '../components/wordmark.tsx'
+import { useMessages } from '../i18n/language.ts'
+import { usePageHeading } from '../use-page-heading.ts'
 
-/** For whoever is not signed in. */
-export function WelcomePage ({ signedOut }: { signedOut: boolean }) {
-  useEffect(() => { document.title = 'Articles' }, [])
+/** The start page for people who are not signed in. */
+export function WelcomePage ({ hasSignedOut }: { hasSignedOut: boolean }) {
+  const { app, welcome } = useMessages()
+  const heading = usePageHeading(app.name)
   return (
-    <main className='welcome'>
-      <Wordmark />
-      <div className='welcome-text'>
-        <h1>Write something. <span>Everyone here can read it.</span></h1>
-        {signedOut && <p className='quiet' role='status'>You are signed out.</p>}
-        <p className='intro'>An article is as much as you can say in fifty characters. Sign in to read what others have said, and to add to it.</p>
-        <div className='buttons' onPointerEnter={prepare} onFocus={prepare}>
-          <a className='button button-main' href='#/sign-in'>Sign in</a>
-          <a className='button' href='#/sign-up'>Create an account</a>
+    <>
+      <main className='welcome'>
+        <Wordmark />
+        <div className='welcome-text'>
+          <h1 ref={heading} tabIndex={-1}>{welcome.title} <span>{welcome.subtitle}</span></h1>
+          {hasSignedOut && <p className='quiet' role='status'>{welcome.signedOut}</p>}
+          <p className='intro'>{welcome.intro}</p>
+          <div className='buttons' onPointerEnter={preloadSignIn} onFocus={preloadSignIn}>
+            <a className='button button-main' href='#/sign-in'>{app.signIn}</a>
+            <a className='button' href='#/sign-up'>{welcome.createAccount}</a>
+          </div>
         </div>
-      </div>
-      <figure className='welcome-call'>
-        <figcaption>The same by hand</figcaption>
-        <pre tabIndex={0}>{example}</pre>
-      </figure>
-      <p className='quiet'>All of this is one REST service. <a href='/docs'>Its documentation</a></p>
-    </main>
+        <figure className='welcome-call'>
+          <figcaption>{welcome.example}</figcaption>
+          <pre tabIndex={0} dir='ltr'>{example}</pre>
+        </figure>
+      </main>
+      <SiteFooter />
+    </>
   )
 }
 
@@ -42,7 +47,7 @@ Authorization: Bearer …
   }
 ]`
 
-// The sign-in is on its way before it is asked for. If it does not come now, it is fetched again then.
-function prepare (): void {
+// If it does not load now, it is loaded when it is needed.
+function preloadSignIn (): void {
   import('./sign-in.tsx').catch(() => {})
 }

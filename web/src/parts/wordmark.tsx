@@ -1,3 +1,0 @@
-export function Wordmark () {
-  return <a className='wordmark' href='#/articles'>Articles</a>
-}
