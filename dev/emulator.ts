@@ -6,6 +6,7 @@ import type { Services } from 'cognito-local/lib/services/index.js'
 import { attributesToRecord } from 'cognito-local/lib/services/userPoolService.js'
 import { Type } from '@sinclair/typebox'
 import type { PostConfirmationEvent } from '../deploy/aws/post-confirmation.ts'
+import { accountOperations } from './emulator/account.ts'
 import { answer, type Handlers } from './emulator/http.ts'
 import { grantClientCredentials } from './emulator/client-credentials.ts'
 import { context, openServices, read, type Message } from './emulator/pool.ts'
@@ -71,7 +72,7 @@ export async function startEmulator (options: EmulatorOptions): Promise<Emulator
   const tokens = new Tokens(issuer, dataDirectory)
   const services = await openServices(`${dataDirectory}/pools`, tokens, message => options.onMessage?.(message))
   await seed(services, userPoolId, clientId)
-  const operations = new Map(Object.entries({ ...signUpOperations(services), ...signInOperations(services, tokens) }))
+  const operations = new Map(Object.entries({ ...signUpOperations(services), ...signInOperations(services, tokens), ...accountOperations(services, tokens) }))
 
   handlers.resolve({
     documents: {

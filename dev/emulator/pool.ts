@@ -50,7 +50,9 @@ export async function openServices (directory: string, tokenGenerator: Tokens, d
   const userPools = {
     create: async (context: Context, clients: ConstructorParameters<typeof UserPool>[0], defaults: UserPool['options']) => {
       const store = await stores.create(context, defaults.Id, { Users: {}, Options: defaults })
-      return new UserPool(clients, clock, store, await store.get(context, 'Options', defaults))
+      const options = await store.get(context, 'Options', defaults)
+      // As in the pool of deploy/aws, users may set up an authenticator app.
+      return new UserPool(clients, clock, store, { ...options, MfaConfiguration: 'OPTIONAL' })
     }
   }
   return {

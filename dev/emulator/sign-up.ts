@@ -1,14 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { Type } from '@sinclair/typebox'
-import { CodeMismatchError, CognitoError, InvalidParameterError, NotAuthorizedError, UsernameExistsError, UserNotFoundError } from 'cognito-local/lib/errors.js'
+import { CodeMismatchError, InvalidParameterError, NotAuthorizedError, UsernameExistsError, UserNotFoundError } from 'cognito-local/lib/errors.js'
 import type { Services } from 'cognito-local/lib/services/index.js'
 import { attribute, attributesAppend, attributeValue } from 'cognito-local/lib/services/userPoolService.js'
 import { ConfirmForgotPassword } from 'cognito-local/lib/targets/confirmForgotPassword.js'
 import { ConfirmSignUp } from 'cognito-local/lib/targets/confirmSignUp.js'
 import { ForgotPassword } from 'cognito-local/lib/targets/forgotPassword.js'
 import { SignUp } from 'cognito-local/lib/targets/signUp.js'
-import { UpdateUserAttributes } from 'cognito-local/lib/targets/updateUserAttributes.js'
-import { passwordPolicy } from '../../src/cognito/password-policy.ts'
+import { checkWritable } from './account.ts'
+import { checkPassword } from './password.ts'
 import { read, type Operation } from './pool.ts'
 
 const AttributesSchema = Type.Array(Type.Object({ Name: Type.String(), Value: Type.Optional(Type.String()) }))
@@ -16,10 +16,6 @@ const UserSchema = Type.Object({ ClientId: Type.String(), Username: Type.String(
 const SignUpSchema = Type.Composite([UserSchema, Type.Object({ Password: Type.String(), UserAttributes: Type.Optional(AttributesSchema) })])
 const CodeSchema = Type.Composite([UserSchema, Type.Object({ ConfirmationCode: Type.String() })])
 const NewPasswordSchema = Type.Composite([CodeSchema, Type.Object({ Password: Type.String() })])
-const UpdateSchema = Type.Object({ AccessToken: Type.String(), UserAttributes: AttributesSchema })
-
-/** Attributes that only Cognito itself may write. */
-const ownAttributes = ['sub', 'email_verified', 'phone_number_verified']
 
 /** The operations by which a user comes to have an account and a password. */
 export function signUpOperations (services: Services): Record<string, Operation> {
@@ -35,7 +31,7 @@ export function signUpOperations (services: Services): Record<string, Operation>
   return {
     async SignUp (context, request) {
       const { ClientId, Username, Password, UserAttributes = [] } = read(SignUpSchema, request)
-      refuseOwnAttributes(UserAttributes)
+      checkWritable(UserAttributes)
       checkPassword(Password)
       const byEmail = Username.includes('@')
       const email = attributeValue('email', UserAttributes) ?? (byEmail ? Username : undefined)
@@ -85,29 +81,6 @@ export function signUpOperations (services: Services): Record<string, Operation>
       if (user.UserStatus === 'UNCONFIRMED') throw new CodeMismatchError()
       checkPassword(details.Password)
       return ConfirmForgotPassword(services)(context, details)
-    },
-
-    async UpdateUserAttributes (context, request) {
-      const changes = read(UpdateSchema, request)
-      refuseOwnAttributes(changes.UserAttributes)
-      return UpdateUserAttributes(services)(context, changes)
     }
   }
-}
-
-function refuseOwnAttributes (attributes: Array<{ Name: string }>): void {
-  if (attributes.some(({ Name }) => ownAttributes.includes(Name))) throw new NotAuthorizedError('A client attempted to write unauthorized attribute')
-}
-
-function checkPassword (password: string): void {
-  const { minLength, requireLowercase, requireUppercase, requireNumbers, requireSpecialCharacters } = passwordPolicy
-  const rules: Array<[isBroken: boolean, message: string]> = [
-    [password.length < minLength || password.length > 256, 'Password not long enough'],
-    [requireLowercase && !/[a-z]/.test(password), 'Password must have lowercase characters'],
-    [requireUppercase && !/[A-Z]/.test(password), 'Password must have uppercase characters'],
-    [requireNumbers && !/[0-9]/.test(password), 'Password must have numeric characters'],
-    [requireSpecialCharacters && !/[^A-Za-z0-9]/.test(password), 'Password must have symbol characters']
-  ]
-  const broken = rules.find(([isBroken]) => isBroken)
-  if (broken !== undefined) throw new CognitoError('InvalidPasswordException', `Password did not conform with policy: ${broken[1]}`)
 }

@@ -102,6 +102,20 @@ t.test('tabs of one browser', { skip: noBrowser }, async t => {
     t.equal(await page.getByLabel('Name', { exact: true }).inputValue(), '')
   })
 
+  t.test('a sign-out whose revocation is slow stays signed out', async t => {
+    const page = await openTab(t, browser)
+    await signIn(page, dev, alice)
+    await page.route('http://127.0.0.1:*/', async route => {
+      await new Promise(resolve => setTimeout(resolve, 1_000))
+      await route.continue()
+    })
+    await signOutButton(page).click()
+    await page.evaluate(() => document.dispatchEvent(new Event('visibilitychange')))
+    await page.getByRole('link', { name: 'Sign in' }).click()
+    await page.getByLabel('Username').waitFor()
+    t.equal(await signOutButton(page).count(), 0)
+  })
+
   t.test('signing out leaves no page address for the next person', async t => {
     const page = await openTab(t, browser)
     await signIn(page, dev, alice)

@@ -73,7 +73,7 @@ function CurrentPage ({ identity, route: { page, id, query }, config }: SignedIn
   if (page === 'account') {
     return (
       <Suspense fallback={<p className='quiet' role='status'>{app.loading}</p>}>
-        <AccountPage passwordPolicy={config.passwordPolicy} />
+        <AccountPage identity={identity} passwordPolicy={config.passwordPolicy} />
       </Suspense>
     )
   }

@@ -34,6 +34,7 @@ let session: Session = { state: 'starting' }
 let adminGroup = ''
 /** Whether Cognito has refused to renew the tokens. */
 let renewalRefused = false
+let signingOut: Promise<void> = Promise.resolve()
 const listeners = new Set<() => void>()
 
 /**
@@ -84,7 +85,8 @@ export async function currentToken ({ renew = false } = {}): Promise<Token> {
 /** Signs out in every tab of this browser. */
 export async function endSession (reason: 'signed-out' | 'expired'): Promise<void> {
   setSession({ state: 'signed-out', reason })
-  await signOut()
+  signingOut = signOut()
+  await signingOut
 }
 
 /**
@@ -124,6 +126,8 @@ function watchOtherTabs (): void {
 }
 
 async function readTokens (renew = false): Promise<Partial<AuthTokens>> {
+  // Until Amplify has removed the tokens, they would sign in again.
+  await signingOut.catch(() => {})
   try {
     return (await fetchAuthSession({ forceRefresh: renew })).tokens ?? {}
   } catch {
