@@ -3,7 +3,7 @@
 import { verify } from 'node:crypto'
 import { setImmediate as turnEnds } from 'node:timers/promises'
 import Fastify, { type FastifyRequest } from 'fastify'
-import cognitoAuth from '../plugins/cognito-auth.ts'
+import cognitoAuth from '../plugins/cognito-auth/plugin.ts'
 import type { UserPool } from '../test/support/user-pool.ts'
 import { median } from './median.ts'
 

@@ -72,4 +72,4 @@ const overload: FastifyPluginAsync = async fastify => {
   }
 }
 
-export default fp(overload, { name: 'load-shedding', dependencies: ['cognito-auth', 'database', 'graceful-shutdown', 'request-outcome'] })
+export default fp(overload, { name: 'load-shedding', dependencies: ['authentication', 'database', 'graceful-shutdown', 'request-outcome'] })

@@ -1,8 +1,8 @@
 import type { FastifyPluginAsync, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { authenticationProblem, defaultRealm } from '../src/cognito/challenge.ts'
+import { authenticationProblem, defaultRealm } from './cognito-auth/challenge.ts'
 import { identityKey, keyOfUser } from '../src/cognito/identity-key.ts'
-import type { VerifiedUser } from '../src/cognito/verified-user.ts'
+import type { VerifiedUser } from './cognito-auth/verified-user.ts'
 import type { Provisioning } from '../src/config.ts'
 import { GatheredReads } from '../src/database/batch-loader.ts'
 import { changeMark } from '../src/database/open.ts'
@@ -174,4 +174,4 @@ function sizeOf ({ user, signOut }: Known): number {
   return 300 + 2 * texts.reduce((sum, text) => sum + (text?.length ?? 0), 0)
 }
 
-export default fp(localUsers, { name: 'local-user', dependencies: ['cognito-auth', 'database', 'rate-limit'] })
+export default fp(localUsers, { name: 'local-user', dependencies: ['authentication', 'database', 'rate-limit'] })

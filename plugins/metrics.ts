@@ -1,7 +1,7 @@
 import type { Server } from 'node:http'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { TokenRefusal } from '../src/cognito/refusal.ts'
+import { TokenRefusal } from './cognito-auth/refusal.ts'
 import { databaseStatistics } from '../src/database/statistics.ts'
 import { listenForScrapes, urlOf } from '../src/telemetry/metrics-server.ts'
 import type { ProblemCode } from '../src/problems/catalogue.ts'
@@ -49,4 +49,4 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   })
 }
 
-export default fp(metrics, { name: 'metrics', dependencies: ['cognito-auth', 'connection-limit', 'database', 'request-outcome'] })
+export default fp(metrics, { name: 'metrics', dependencies: ['authentication', 'connection-limit', 'database', 'request-outcome'] })

@@ -159,4 +159,4 @@ async function connect (fastify: FastifyInstance, url: string): Promise<Redis> {
   return redis
 }
 
-export default fp(rateLimits, { name: 'rate-limit', dependencies: ['cognito-auth', 'request-limits'] })
+export default fp(rateLimits, { name: 'rate-limit', dependencies: ['authentication', 'request-limits'] })

@@ -120,4 +120,4 @@ function tooMany (): Problem {
   return temporaryProblem('rate_limited', 'Too many requests are in progress.')
 }
 
-export default fp(requestLimits, { name: 'request-limits', dependencies: ['cognito-auth'] })
+export default fp(requestLimits, { name: 'request-limits', dependencies: ['authentication'] })

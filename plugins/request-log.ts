@@ -1,6 +1,6 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { TokenRefusal } from '../src/cognito/refusal.ts'
+import { TokenRefusal } from './cognito-auth/refusal.ts'
 import { readTraceParent } from '../src/telemetry/trace-context.ts'
 
 /** Logs one line a request. The line has the route, never the address, in which a client may have put a token. */

@@ -1,7 +1,7 @@
 import { fileURLToPath } from 'node:url'
 import autoload from '@fastify/autoload'
 import type { FastifyPluginAsync } from 'fastify'
-import cognitoAuth from '../plugins/cognito-auth.ts'
+import authentication from '../plugins/authentication.ts'
 import cognitoSignOut from '../plugins/cognito-sign-out.ts'
 import connectionLimit from '../plugins/connection-limit.ts'
 import cors from '../plugins/cors.ts'
@@ -9,7 +9,6 @@ import database from '../plugins/database.ts'
 import expiryCleanup from '../plugins/expiry-cleanup.ts'
 import gracefulShutdown from '../plugins/graceful-shutdown.ts'
 import http from '../plugins/http.ts'
-import keyStorage from '../plugins/key-storage.ts'
 import loadShedding from '../plugins/load-shedding.ts'
 import localUser from '../plugins/local-user.ts'
 import metrics from '../plugins/metrics.ts'
@@ -43,8 +42,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   // 5. A page of an allowed origin may read the response, whatever it will be.
   await fastify.register(cors, config)
   // 6. The token is read, but not verified yet: the limits below ask whether it is cached.
-  await fastify.register(cognitoAuth, config)
-  await fastify.register(keyStorage)
+  await fastify.register(authentication, config)
   // 7. Under overload the request is rejected before it costs anything.
   await fastify.register(loadShedding)
   // 8. The request is counted: those in progress, the bytes of their bodies, and requests in the window of the rate limit.

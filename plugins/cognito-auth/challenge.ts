@@ -1,5 +1,5 @@
-import { temporaryProblem, Problem } from '../problems/catalogue.ts'
-import { KeysUnavailableError, UnknownKeyError } from './key-errors.ts'
+import { temporaryProblem, Problem } from '../../src/problems/catalogue.ts'
+import { KeysUnavailableError, UnknownKeyError } from './keys/key-errors.ts'
 import { TokenRefusal } from './refusal.ts'
 
 export const defaultRealm = 'articles'

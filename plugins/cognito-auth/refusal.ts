@@ -1,4 +1,4 @@
-import { StacklessError } from '../problems/stackless-error.ts'
+import { StacklessError } from '../../src/problems/stackless-error.ts'
 
 /** Why a token is refused; the same words in logs, metrics and `explain-token`. */
 export type RefusalReason =

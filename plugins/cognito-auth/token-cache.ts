@@ -1,7 +1,7 @@
 // Verified tokens, each under the end of its signature, which differs wherever the tokens do. Node makes a new string of each
 // header, and hashing all of it would cost more than the rest of a hit. A hit compares the whole token.
 
-import type { SigningKey } from './key-set.ts'
+import type { SigningKey } from './keys/key-set.ts'
 import type { VerifiedUser } from './verified-user.ts'
 
 interface Entry {

@@ -1,5 +1,5 @@
 import { isUtf8 } from 'node:buffer'
-import { maxKidLength } from './key-set.ts'
+import { maxKidLength } from './keys/key-set.ts'
 import { TokenRefusal } from './refusal.ts'
 
 /** What a token says of itself; nothing of it is verified. */

@@ -1,4 +1,4 @@
-import type { VerifiedUser } from '../cognito/verified-user.ts'
+import type { VerifiedUser } from '../../plugins/cognito-auth/verified-user.ts'
 import { isStale } from '../http/conditional-request.ts'
 import type { Database } from '../database/tables.ts'
 import { Problem } from '../problems/catalogue.ts'

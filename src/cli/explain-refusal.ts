@@ -1,5 +1,5 @@
 import type { Config } from '../config.ts'
-import type { RefusalReason } from '../cognito/refusal.ts'
+import type { RefusalReason } from '../../plugins/cognito-auth/refusal.ts'
 
 /** Why a token is refused, in plain words. What is found are single values of its header and claims, never the token. */
 export interface Explanation {

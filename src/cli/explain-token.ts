@@ -3,11 +3,11 @@ import { text } from 'node:stream/consumers'
 import Fastify from 'fastify'
 import { userActor } from '../audit/actor.ts'
 import { explainRefusal, readLeniently } from './explain-refusal.ts'
-import { fetchKeySet } from '../cognito/fetch-key-set.ts'
-import { listIssuers, type Issuer } from '../cognito/issuers.ts'
-import { parseKeySet } from '../cognito/key-set.ts'
-import { TokenRefusal } from '../cognito/refusal.ts'
-import type { VerifiedUser } from '../cognito/verified-user.ts'
+import { fetchKeySet } from '../../plugins/cognito-auth/keys/fetch-key-set.ts'
+import { listIssuers, type Issuer } from '../../plugins/cognito-auth/issuers.ts'
+import { parseKeySet } from '../../plugins/cognito-auth/keys/key-set.ts'
+import { TokenRefusal } from '../../plugins/cognito-auth/refusal.ts'
+import type { VerifiedUser } from '../../plugins/cognito-auth/verified-user.ts'
 import { ConfigError, readConfig, type Config } from '../config.ts'
 import { listPendingMigrations } from '../database/migrate.ts'
 import { openDatabase } from '../database/open.ts'
@@ -75,7 +75,7 @@ async function explain (token: string, config: Config, print: (line: string) => 
 async function verify (token: string, config: Config): Promise<VerifiedUser | Problem> {
   const server = Fastify()
   let verdict: VerifiedUser | Problem = new Problem('internal_error', 'The token was not judged.')
-  await server.register(import('../../plugins/cognito-auth.ts'), config)
+  await server.register(import('../../plugins/cognito-auth/plugin.ts'), config)
   server.get('/', { onRequest: server.authenticate }, async ({ user }) => { verdict = user })
   server.setErrorHandler(async error => { verdict = error instanceof Problem ? error : verdict })
   await server.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })

@@ -1,7 +1,7 @@
 import { Console } from 'node:console'
 import { parseArgs } from 'node:util'
 import { serviceActor } from '../audit/actor.ts'
-import { listIssuers } from '../cognito/issuers.ts'
+import { listIssuers } from '../../plugins/cognito-auth/issuers.ts'
 import { userPoolClient } from '../cognito/user-pool-client.ts'
 import { readConfig, readDatabaseUrl } from '../config.ts'
 import { migrateToLatest } from '../database/migrate.ts'

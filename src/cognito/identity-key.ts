@@ -1,7 +1,7 @@
 // Each request looks up whose it is more than once. To join issuer and subject for that, and to hash what comes of it, would
 // take longer than the look-ups, so it is done once for each verified user, whom requests with the same token share.
 
-import type { VerifiedUser } from './verified-user.ts'
+import type { VerifiedUser } from '../../plugins/cognito-auth/verified-user.ts'
 
 const keys = new WeakMap<VerifiedUser, string>()
 

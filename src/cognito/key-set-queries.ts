@@ -1,4 +1,4 @@
-import type { KeySetStorage } from './key-set-storage.ts'
+import type { KeySetStorage } from '../../plugins/cognito-auth/keys/key-set-storage.ts'
 import type { Database } from '../database/tables.ts'
 
 /** Keeps the last good key set of each issuer in the database. */

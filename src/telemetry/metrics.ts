@@ -1,6 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { KeySetStatistics } from '../cognito/key-set-keeper.ts'
-import type { RefusalReason } from '../cognito/refusal.ts'
+import type { KeySetStatistics } from '../../plugins/cognito-auth/keys/cached-key-set.ts'
+import type { RefusalReason } from '../../plugins/cognito-auth/refusal.ts'
 import type { QueryObservation } from '../database/query-observer.ts'
 import type { DatabaseStatistics } from '../database/statistics.ts'
 import { catalogue, type ProblemCode } from '../problems/catalogue.ts'

@@ -1,5 +1,5 @@
 import { userActor } from '../audit/actor.ts'
-import type { VerifiedUser } from '../cognito/verified-user.ts'
+import type { VerifiedUser } from '../../plugins/cognito-auth/verified-user.ts'
 import type { Provisioning } from '../config.ts'
 import type { Database } from '../database/tables.ts'
 import { Problem } from '../problems/catalogue.ts'

@@ -1,5 +1,5 @@
 import { KeySetRefusedError } from './fetch-key-set.ts'
-import type { Issuer } from './issuers.ts'
+import type { Issuer } from '../issuers.ts'
 import { KeysUnavailableError, UnknownKeyError } from './key-errors.ts'
 import { findInTime, type KeySetStorage } from './key-set-storage.ts'
 import { parseKeySet, type SigningKey } from './key-set.ts'

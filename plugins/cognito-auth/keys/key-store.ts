@@ -1,5 +1,5 @@
-import type { Issuer } from './issuers.ts'
-import { KeySetKeeper, type KeySetEvent, type KeySetOptions, type KeySetStatistics } from './key-set-keeper.ts'
+import type { Issuer } from '../issuers.ts'
+import { KeySetKeeper, type KeySetEvent, type KeySetOptions, type KeySetStatistics } from './cached-key-set.ts'
 import type { KeySetStorage } from './key-set-storage.ts'
 import type { SigningKey } from './key-set.ts'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readBearer } from '../../src/cognito/bearer.ts'
+import { readBearer } from '../../../plugins/cognito-auth/bearer.ts'
 
 const read: [rawHeaders: string[], token: string | undefined][] = [
   [['Authorization', 'Bearer a.b.c'], 'a.b.c'],

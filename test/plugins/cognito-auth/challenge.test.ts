@@ -1,8 +1,8 @@
 import t from 'tap'
-import { authenticationProblem } from '../../src/cognito/challenge.ts'
-import { KeysUnavailableError, UnknownKeyError } from '../../src/cognito/key-errors.ts'
-import { TokenRefusal } from '../../src/cognito/refusal.ts'
-import { Problem } from '../../src/problems/catalogue.ts'
+import { authenticationProblem } from '../../../plugins/cognito-auth/challenge.ts'
+import { KeysUnavailableError, UnknownKeyError } from '../../../plugins/cognito-auth/keys/key-errors.ts'
+import { TokenRefusal } from '../../../plugins/cognito-auth/refusal.ts'
+import { Problem } from '../../../src/problems/catalogue.ts'
 
 t.test('authenticationProblem tells an outage from a key that is not there, and keeps the cause', async t => {
   const [down, unknown] = [new KeysUnavailableError(7, new Error('down')), new UnknownKeyError('kid')]

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { checkClaims, isStorable, type TokenUse } from '../../src/cognito/claims.ts'
+import { checkClaims, isStorable, type TokenUse } from '../../../plugins/cognito-auth/claims.ts'
 
 const now = 1_700_000_000_000
 const rules = { clientIds: new Set(['client1', 'client2']), tokenUse: new Set<TokenUse>(['id', 'access']) }

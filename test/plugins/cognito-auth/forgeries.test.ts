@@ -1,6 +1,6 @@
 import t from 'tap'
-import { families, future, loot } from '../support/forgeries.ts'
-import { bearer, startApp, startPool } from '../support/app.ts'
+import { families, future, loot } from '../../support/forgeries.ts'
+import { bearer, startApp, startPool } from '../../support/app.ts'
 
 // Each forgery is sent before the good token it was made of, and after it, when the good one is remembered.
 for (const { what, says, forgeries, use } of families) {

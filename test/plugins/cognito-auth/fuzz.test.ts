@@ -1,9 +1,9 @@
 import fc from 'fast-check'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
-import cognitoAuth from '../../plugins/cognito-auth.ts'
-import { startPool } from '../support/app.ts'
-import { encode, makeKey, sign, type UserPool } from '../support/user-pool.ts'
+import cognitoAuth from '../../../plugins/cognito-auth/plugin.ts'
+import { startPool } from '../../support/app.ts'
+import { encode, makeKey, sign, type UserPool } from '../../support/user-pool.ts'
 
 // A failure prints the seed and the path to it: put them here, and it is the first to run.
 const seed = 20261123

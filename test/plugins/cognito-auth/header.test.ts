@@ -2,7 +2,7 @@ import { once } from 'node:events'
 import { request as httpRequest } from 'node:http'
 import { text } from 'node:stream/consumers'
 import t from 'tap'
-import { bearer, startApp, type TestApp } from '../support/app.ts'
+import { bearer, startApp, type TestApp } from '../../support/app.ts'
 
 const description = 'The request has two Authorization headers'
 

@@ -1,5 +1,5 @@
 import t from 'tap'
-import { listIssuers } from '../../src/cognito/issuers.ts'
+import { listIssuers } from '../../../plugins/cognito-auth/issuers.ts'
 
 t.test('listIssuers names both issuers that a pool on AWS may have, by its region', async t => {
   t.strictSame(listIssuers({ userPoolIds: ['ap-southeast-2_Abc123XyZ'] }), [

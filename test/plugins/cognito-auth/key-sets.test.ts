@@ -1,7 +1,7 @@
 import { createHash, generateKeyPairSync, sign as signBytes } from 'node:crypto'
 import t, { type Test } from 'tap'
-import { bearer, startApp, startPool, type TestApp } from '../support/app.ts'
-import { encode, makeKey, publicJwk, sign, type TestKey, type UserPool } from '../support/user-pool.ts'
+import { bearer, startApp, startPool, type TestApp } from '../../support/app.ts'
+import { encode, makeKey, publicJwk, sign, type TestKey, type UserPool } from '../../support/user-pool.ts'
 
 const challenge = /^Bearer realm="articles", error="invalid_token", error_description="[\w ]+"$/
 

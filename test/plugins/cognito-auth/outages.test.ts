@@ -1,6 +1,6 @@
 import t, { type Test } from 'tap'
-import { bearer, startApp, startPool, type TestApp } from '../support/app.ts'
-import { makeKey, until } from '../support/user-pool.ts'
+import { bearer, startApp, startPool, type TestApp } from '../../support/app.ts'
+import { makeKey, until } from '../../support/user-pool.ts'
 
 t.test('GET /me fetches keys once for 50 good tokens at once after a cold start', async t => {
   const { app, pool } = await startApp(t)

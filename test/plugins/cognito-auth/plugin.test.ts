@@ -4,9 +4,9 @@ import Fastify, { LogController, type FastifyInstance, type FastifyRequest } fro
 import privateHalf from 'cognito-local/lib/keys/cognitoLocal.private.json' with { type: 'json' }
 import publicHalf from 'cognito-local/lib/keys/cognitoLocal.public.json' with { type: 'json' }
 import t, { type Test } from 'tap'
-import cognitoAuth, { type CognitoAuthOptions, type VerifiedUser } from '../../plugins/cognito-auth.ts'
-import { bearer, startPool } from '../support/app.ts'
-import { makeKey, sign, until, type UserPool } from '../support/user-pool.ts'
+import cognitoAuth, { type CognitoAuthOptions, type VerifiedUser } from '../../../plugins/cognito-auth/plugin.ts'
+import { bearer, startPool } from '../../support/app.ts'
+import { makeKey, sign, until, type UserPool } from '../../support/user-pool.ts'
 
 t.test('cognitoAuth decorates requests with the verified user', async t => {
   const { app, pool } = await startService(t)

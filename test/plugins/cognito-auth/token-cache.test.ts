@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import type { SigningKey } from '../../src/cognito/key-set.ts'
-import { TokenCache } from '../../src/cognito/token-cache.ts'
-import { verifiedUser, type VerifiedUser } from '../../src/cognito/verified-user.ts'
+import type { SigningKey } from '../../../plugins/cognito-auth/keys/key-set.ts'
+import { TokenCache } from '../../../plugins/cognito-auth/token-cache.ts'
+import { verifiedUser, type VerifiedUser } from '../../../plugins/cognito-auth/verified-user.ts'
 
 t.test('TokenCache gives the very user that it was given', async t => {
   const cache = new TokenCache(10)

@@ -1,6 +1,6 @@
 import t from 'tap'
-import { readToken } from '../../src/cognito/token.ts'
-import { encode } from '../support/user-pool.ts'
+import { readToken } from '../../../plugins/cognito-auth/token.ts'
+import { encode } from '../../support/user-pool.ts'
 
 const header = { alg: 'RS256', kid: 'key' }
 const payload = { iss: 'https://example.com' }

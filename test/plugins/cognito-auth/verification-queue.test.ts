@@ -1,6 +1,6 @@
 import { setImmediate as turnEnds } from 'node:timers/promises'
 import t from 'tap'
-import { VerificationLine } from '../../src/cognito/verification-line.ts'
+import { VerificationLine } from '../../../plugins/cognito-auth/verification-queue.ts'
 
 /** A line with a clock that is set by hand, in milliseconds, and which of those that stood in it have been verified. */
 function start () {

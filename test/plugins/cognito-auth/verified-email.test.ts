@@ -1,5 +1,5 @@
 import t from 'tap'
-import { isEmailVerified } from '../../src/cognito/verified-email.ts'
+import { isEmailVerified } from '../../../plugins/cognito-auth/verified-email.ts'
 
 const identities = [{ userId: '108', providerName: 'Google' }]
 

@@ -1,6 +1,6 @@
 import t from 'tap'
-import type { Claims } from '../../src/cognito/claims.ts'
-import { verifiedUser } from '../../src/cognito/verified-user.ts'
+import type { Claims } from '../../../plugins/cognito-auth/claims.ts'
+import { verifiedUser } from '../../../plugins/cognito-auth/verified-user.ts'
 
 const issuer = {
   name: 'updated issuer',

@@ -1,8 +1,8 @@
 import { generateKeyPairSync } from 'node:crypto'
 import t from 'tap'
 import published from 'cognito-local/lib/keys/cognitoLocal.public.json' with { type: 'json' }
-import { parseKeySet } from '../../src/cognito/key-set.ts'
-import { makeKey, publicJwk, type TestKey } from '../support/user-pool.ts'
+import { parseKeySet } from '../../../../plugins/cognito-auth/keys/key-set.ts'
+import { makeKey, publicJwk, type TestKey } from '../../../support/user-pool.ts'
 
 const key = makeKey('good')
 const other = makeKey('other')

@@ -1,10 +1,10 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import published from 'cognito-local/lib/keys/cognitoLocal.public.json' with { type: 'json' }
-import { fetchKeySet } from '../../src/cognito/fetch-key-set.ts'
-import { parseKeySet } from '../../src/cognito/key-set.ts'
-import { startPool } from '../support/app.ts'
-import { publicJwk, until } from '../support/user-pool.ts'
+import { fetchKeySet } from '../../../../plugins/cognito-auth/keys/fetch-key-set.ts'
+import { parseKeySet } from '../../../../plugins/cognito-auth/keys/key-set.ts'
+import { startPool } from '../../../support/app.ts'
+import { publicJwk, until } from '../../../support/user-pool.ts'
 import { startKeyStore } from './start-key-store.ts'
 
 const never = new AbortController().signal

@@ -1,6 +1,6 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import { makeKey, until } from '../support/user-pool.ts'
+import { makeKey, until } from '../../../support/user-pool.ts'
 import { gaps, startKeyStore } from './start-key-store.ts'
 
 t.test('KeyStore fetches at most twice for 200 unknown ids, asked at once or one by one', async t => {

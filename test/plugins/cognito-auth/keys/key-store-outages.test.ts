@@ -1,9 +1,9 @@
 import type { RequestListener } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { KeysUnavailableError } from '../../src/cognito/key-errors.ts'
-import { startPool } from '../support/app.ts'
-import { makeKey, publicJwk, until } from '../support/user-pool.ts'
+import { KeysUnavailableError } from '../../../../plugins/cognito-auth/keys/key-errors.ts'
+import { startPool } from '../../../support/app.ts'
+import { makeKey, publicJwk, until } from '../../../support/user-pool.ts'
 import { gaps, startKeyStore } from './start-key-store.ts'
 
 const lies: Record<string, RequestListener> = {

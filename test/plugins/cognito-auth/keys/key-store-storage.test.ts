@@ -1,7 +1,7 @@
 import t, { type Test } from 'tap'
-import type { KeySetStorage, StoredKeySet } from '../../src/cognito/key-set-storage.ts'
-import { startPool } from '../support/app.ts'
-import { makeKey, publicJwk, until, type UserPool } from '../support/user-pool.ts'
+import type { KeySetStorage, StoredKeySet } from '../../../../plugins/cognito-auth/keys/key-set-storage.ts'
+import { startPool } from '../../../support/app.ts'
+import { makeKey, publicJwk, until, type UserPool } from '../../../support/user-pool.ts'
 import { startKeyStore } from './start-key-store.ts'
 
 const day = 24 * 3_600_000

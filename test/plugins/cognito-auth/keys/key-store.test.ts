@@ -1,8 +1,8 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
-import { listIssuers } from '../../src/cognito/issuers.ts'
-import { startPool } from '../support/app.ts'
-import { makeKey, publicJwk, until } from '../support/user-pool.ts'
+import { listIssuers } from '../../../../plugins/cognito-auth/issuers.ts'
+import { startPool } from '../../../support/app.ts'
+import { makeKey, publicJwk, until } from '../../../support/user-pool.ts'
 import { gaps, startKeyStore } from './start-key-store.ts'
 
 t.test('KeyStore fetches once for 50 who ask at once while it is cold', async t => {

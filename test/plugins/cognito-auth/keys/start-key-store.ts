@@ -1,11 +1,11 @@
 import type { Test } from 'tap'
-import { fetchKeySet } from '../../src/cognito/fetch-key-set.ts'
-import { listIssuers } from '../../src/cognito/issuers.ts'
-import type { SigningKey } from '../../src/cognito/key-set.ts'
-import type { KeySetStorage } from '../../src/cognito/key-set-storage.ts'
-import { KeyStore, type KeyStoreEvent, type KeyStoreOptions } from '../../src/cognito/key-store.ts'
-import { startPool } from '../support/app.ts'
-import type { UserPool } from '../support/user-pool.ts'
+import { fetchKeySet } from '../../../../plugins/cognito-auth/keys/fetch-key-set.ts'
+import { listIssuers } from '../../../../plugins/cognito-auth/issuers.ts'
+import type { SigningKey } from '../../../../plugins/cognito-auth/keys/key-set.ts'
+import type { KeySetStorage } from '../../../../plugins/cognito-auth/keys/key-set-storage.ts'
+import { KeyStore, type KeyStoreEvent, type KeyStoreOptions } from '../../../../plugins/cognito-auth/keys/key-store.ts'
+import { startPool } from '../../../support/app.ts'
+import type { UserPool } from '../../../support/user-pool.ts'
 
 export interface TestKeyStore {
   pool: UserPool
