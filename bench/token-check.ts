@@ -3,7 +3,7 @@
 import { verify } from 'node:crypto'
 import { setImmediate as turnEnds } from 'node:timers/promises'
 import Fastify, { type FastifyRequest } from 'fastify'
-import cognitoAuth from '../plugins/cognito-auth/plugin.ts'
+import cognitoAuth from '../plugins/cognito-auth/index.ts'
 import type { UserPool } from '../test/support/user-pool.ts'
 import { median } from './median.ts'
 
@@ -18,7 +18,7 @@ export async function timeTokenCheck (pool: UserPool): Promise<{ verify: number,
   const verifyOnce = () => verify('RSA-SHA256', input, pool.key.publicKey, signature)
 
   const app = Fastify()
-  await app.register(cognitoAuth, { userPoolIds: [pool.id], clientIds: [pool.clientId], endpoint: pool.endpoint, tokenCacheSize: 1 })
+  await app.register(cognitoAuth, { userPoolId: pool.id, clientId: pool.clientId, endpoint: pool.endpoint, tokenCacheSize: 1 })
   const times = { verify: Array.from<number>([]), guard: Array.from<number>([]) }
   app.get('/', async (request, reply) => {
     // More than are remembered: in rotation, each is new. In one piece in memory, as Node makes a header.

@@ -23,7 +23,10 @@ const overload: FastifyPluginAsync = async fastify => {
   let waiting: [FastifyRequest, FastifyReply][] = []
   const shedder = new LoadShedder({
     databaseLine: () => databaseStatistics(fastify.db).pool,
-    tokenLine: () => fastify.tokenStatistics().line,
+    tokenLine: () => {
+      const { waiting, waitMs } = fastify.cognito.tokenStatistics().queue
+      return { waiting, wait: waitMs }
+    },
     onChange: isShedding => {
       if (isShedding) fastify.log.warn('shedding load')
       else fastify.log.info({ refused }, 'no longer shedding load')
@@ -36,7 +39,7 @@ const overload: FastifyPluginAsync = async fastify => {
   fastify.addHook('onRequest', (request, reply, done) => {
     // Injected requests have not waited in a socket.
     const isAsked = request.routeOptions.config.rateLimit !== false && request.raw.socket instanceof Socket
-    if (!isAsked || !shedder.refuses(() => fastify.tokenState(request) === 'new')) {
+    if (!isAsked || !shedder.refuses(() => fastify.cognito.tokenState(request) === 'new')) {
       done()
       return
     }

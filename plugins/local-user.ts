@@ -1,8 +1,6 @@
 import type { FastifyPluginAsync, FastifyRequest, onRequestAsyncHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { authenticationProblem, defaultRealm } from './cognito-auth/challenge.ts'
-import { identityKey, keyOfUser } from '../src/cognito/identity-key.ts'
-import type { VerifiedUser } from './cognito-auth/verified-user.ts'
+import { identityKey, type VerifiedUser } from './cognito-auth/verified-user.ts'
 import type { Provisioning } from '../src/config.ts'
 import { GatheredReads } from '../src/database/batch-loader.ts'
 import { changeMark } from '../src/database/open.ts'
@@ -112,7 +110,7 @@ const localUsers: FastifyPluginAsync<LocalUserOptions> = async (fastify, { admin
 
   /** Looks up the local user that is bound to a verified one, and its sign-out. */
   async function findKnown (verified: VerifiedUser, mark: number | undefined): Promise<Known> {
-    const key = keyOfUser(verified)
+    const key = verified.key
     return known.get(key, mark) ?? await readKnown(key, verified, mark)
   }
 
@@ -125,7 +123,7 @@ const localUsers: FastifyPluginAsync<LocalUserOptions> = async (fastify, { admin
   function readBound (users: VerifiedUser[]): (user: VerifiedUser) => Promise<UserWithSignOut | undefined> {
     const reading = findUsersWithSignOuts(fastify.db, users)
       .then(found => new Map(found.map(each => [identityKey(each.user.issuer ?? '', each.user.sub ?? ''), each])))
-    return async user => (await reading).get(keyOfUser(user))
+    return async user => (await reading).get(user.key)
   }
 
   // A failure to write does not refuse a request that may only read: a sign-out could not be written either.
@@ -151,11 +149,7 @@ async function readFrom (transaction: Database, verified: VerifiedUser): Promise
 
 /** @throws {Problem} `invalid_auth_token` where the session is over */
 function judge ({ user, signOut }: Known, verified: VerifiedUser): User | undefined {
-  try {
-    refuseSignedOut(signOut, verified)
-  } catch (error) {
-    throw authenticationProblem(error, defaultRealm)
-  }
+  refuseSignedOut(signOut, verified)
   return user
 }
 

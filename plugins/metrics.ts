@@ -1,7 +1,6 @@
 import type { Server } from 'node:http'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { TokenRefusal } from './cognito-auth/refusal.ts'
 import { databaseStatistics } from '../src/database/statistics.ts'
 import { listenForScrapes, urlOf } from '../src/telemetry/metrics-server.ts'
 import type { ProblemCode } from '../src/problems/catalogue.ts'
@@ -24,8 +23,8 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   // Loaded where it is used: a service without metrics starts without it.
   const { buildInstruments } = await import('../src/telemetry/metrics.ts')
   const instruments = buildInstruments({
-    keys: () => fastify.keyStore.statistics(),
-    tokens: () => fastify.tokenStatistics(),
+    keys: () => fastify.cognito.keySetStatistics(),
+    tokens: () => fastify.cognito.tokenStatistics(),
     database: () => databaseStatistics(fastify.db),
     connections: () => fastify.connectionStatistics()
   })
@@ -33,7 +32,7 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   fastify.observeRequests((request, reply, status) => {
     const { routeOptions: { url = 'unmatched' }, problem } = request
     instruments.observeRequest(request.method, url, status, reply.elapsedTime / 1000)
-    if (problem !== null) instruments.countRefusal(problem.code, problem.cause instanceof TokenRefusal ? problem.cause.reason : undefined)
+    if (problem !== null) instruments.countRefusal(problem.code, problem.reason)
   })
   fastify.decorate('noteBrokenRequest', code => instruments.countRefusal(code, undefined))
   fastify.observeQueries(instruments.observeQuery)

@@ -2,7 +2,6 @@ import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import type { Redis } from 'ioredis'
-import { keyOfUser } from '../src/cognito/identity-key.ts'
 import { RateLimitStore } from '../src/http/rate-limit-store.ts'
 import { temporaryProblem } from '../src/problems/catalogue.ts'
 
@@ -55,7 +54,7 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
 
   fastify.addHook('onRequest', (request, reply, done) => {
     const { countsFor } = request
-    if (countsFor === 'nobody' || countsFor === 'sender' || (countsFor === 'user' && fastify.tokenState(request) === 'known')) done()
+    if (countsFor === 'nobody' || countsFor === 'sender' || (countsFor === 'user' && fastify.cognito.tokenState(request) === 'known')) done()
     else fastify.limitAddress(request, reply).then(() => done(), done)
   })
 
@@ -63,7 +62,7 @@ const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateL
     // A preflight is the browser's own, and answered without any work.
     const isPreflight = request.method === 'OPTIONS' && reply.statusCode === 204
     const isFree = isPreflight || request.countsFor === 'nobody'
-    if (isFree || request.isAuthenticated || request.isProven || reply.statusCode === 429) done()
+    if (isFree || fastify.cognito.findUser(request) !== null || request.isProven || reply.statusCode === 429) done()
     else countAddress(request).then(count => tell(reply, 'address', count)).then(() => done(), done)
   })
 
@@ -114,7 +113,7 @@ async function countersIn (fastify: FastifyInstance, redis: Redis | undefined, l
     await scope.register(rateLimit, { global: false, ...(redis ? { redis, nameSpace: 'articles-rate-limit-' } : { store: RateLimitStore }) })
     result = {
       countAddress: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => request.clientAddress })),
-      countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => keyOfUser(request.user) }))
+      countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => request.user.key }))
     }
   })
   if (result === undefined) throw new Error('the counters were not made')

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest, preParsingHookHandler } from 'fastify'
 import fp from 'fastify-plugin'
-import { keyOfUser } from '../src/cognito/identity-key.ts'
 import { BodyBudget } from '../src/http/body-budget.ts'
 import { clientAddress } from '../src/http/client-address.ts'
 import { ConcurrencyLimit } from '../src/http/concurrency-limit.ts'
@@ -85,7 +84,7 @@ const requestLimits: FastifyPluginAsync = async fastify => {
     function receive (): void {
       const { raw, routeOptions: { bodyLimit = 0 } } = request
       const length = Number(raw.headers['content-length'] ?? bodyLimit)
-      const owner = request.isAuthenticated ? keyOfUser(request.user) : request.clientAddress
+      const owner = fastify.cognito.findUser(request)?.key ?? request.clientAddress
       if (raw.complete || length > bodyLimit) done(null, payload)
       else done(null, budget.receive(owner, raw, reply.raw, length))
     }
@@ -101,7 +100,7 @@ function countsFor ({ is404, routeOptions: { config, schema } }: FastifyRequest)
 
 // Waiting with an unfinished body would hold what has arrived of it.
 function admit (limit: ConcurrencyLimit, request: FastifyRequest, { raw }: FastifyReply): boolean | Promise<boolean> {
-  return limit.admit(keyOfUser(request.user), raw, () => !hasBody(request) || request.raw.complete)
+  return limit.admit(request.user.key, raw, () => !hasBody(request) || request.raw.complete)
 }
 
 async function refuseUnless (isAdmitted: boolean | Promise<boolean>): Promise<void> {

@@ -1,6 +1,5 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { TokenRefusal } from './cognito-auth/refusal.ts'
 import { readTraceParent } from '../src/telemetry/trace-context.ts'
 
 /** Logs one line a request. The line has the route, never the address, in which a client may have put a token. */
@@ -8,7 +7,6 @@ const requestLog: FastifyPluginAsync = async fastify => {
   fastify.observeRequests((request, reply, status) => {
     const { method, problem, routeOptions, span, headers: { traceparent } } = request
     const ms = Math.round(reply.elapsedTime * 10) / 10
-    const reason = problem?.cause instanceof TokenRefusal ? problem.cause.reason : undefined
     const parent = traceparent === undefined ? undefined : readTraceParent(traceparent)
     // The load shedder logs a sum of its refusals: a line for each would cost more than the refusal.
     request.log[problem?.code === 'overloaded' ? 'debug' : 'info']({
@@ -17,7 +15,7 @@ const requestLog: FastifyPluginAsync = async fastify => {
       status,
       ms,
       code: problem?.code,
-      reason,
+      reason: problem?.reason,
       traceId: span?.traceId ?? parent?.traceId,
       parentId: parent?.parentId,
       spanId: span?.spanId

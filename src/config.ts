@@ -1,7 +1,7 @@
 import { BlockList, isIP } from 'node:net'
 import { FormatRegistry, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import type { TokenUse } from '../plugins/cognito-auth/claims.ts'
+import type { TokenUse } from '../plugins/cognito-auth/index.ts'
 import { postgresUrlForm, readPostgresUrl } from './database/postgres/url.ts'
 
 export type Provisioning = 'strict' | 'auto'

@@ -41,7 +41,7 @@ t.test('the two Cognito variables are all that is needed', async t => {
     endpoint: undefined,
     jwksUri: undefined,
     tokenUse: ['id', 'access'],
-    jwksMaxAge: 3600,
+    jwksCacheTtlSeconds: 3600,
     allowDevelopmentKeys: true,
     provisioning: 'strict',
     adminGroup: 'admin',

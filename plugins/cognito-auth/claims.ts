@@ -1,10 +1,20 @@
-import { TokenRefusal } from './refusal.ts'
+import { refusal, insufficientScope, missingGroup } from './errors.ts'
 
 export type TokenUse = 'id' | 'access'
 
+/** What the claims of a pool's tokens must be. */
 export interface ClaimRules {
-  clientIds: ReadonlySet<string>
+  /** `null` accepts any app client of the pool. */
+  clientIds: ReadonlySet<string> | null
   tokenUse: ReadonlySet<TokenUse>
+  /** Values that the `aud` of an access token may have besides a client id (RFC 8707). */
+  audience: ReadonlySet<string>
+  /** A token must have one of them; empty for no such rule. */
+  groups: readonly string[]
+  /** A token must have one of them; empty for no such rule. */
+  scope: readonly string[]
+  /** Leeway for `exp` and `nbf` (RFC 7519 4.1.4), in milliseconds. */
+  graceMs: number
 }
 
 /** The claims of a Cognito token whose signature verified and that have been checked. */
@@ -24,34 +34,54 @@ const endOfTime = 8.64e12
  * Checks the claims of a token whose signature has verified and whose issuer is trusted.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-tokens-verifying-a-jwt.html
  * @param now milliseconds since the epoch
- * @throws {TokenRefusal}
+ * @throws {CognitoAuthError}
  */
 export function checkClaims (claims: Record<string, unknown>, rules: ClaimRules, now: number): Claims {
   const { iss, sub, exp, nbf, token_use: tokenUse } = claims
 
-  // RFC 7519 4.1.4 and 4.1.5, without leeway.
-  if (typeof exp !== 'number' || !(exp <= endOfTime)) throw new TokenRefusal('expiry', 'The token has no sensible expiry time')
-  if (exp * 1000 <= now) throw new TokenRefusal('expired', `The token expired at ${isoSeconds(exp)}`)
-  if (nbf !== undefined && !(typeof nbf === 'number' && nbf * 1000 <= now)) {
-    throw new TokenRefusal('not_yet_valid', 'The token is not valid yet')
+  // RFC 7519 4.1.4 and 4.1.5.
+  if (typeof exp !== 'number' || !(exp <= endOfTime)) throw refusal('expiry', 'The token has no sensible expiry time')
+  if (exp * 1000 + rules.graceMs <= now) throw refusal('expired', `The token expired at ${isoSeconds(exp)}`)
+  if (nbf !== undefined && !(typeof nbf === 'number' && nbf * 1000 - rules.graceMs <= now)) {
+    throw refusal('not_yet_valid', 'The token is not valid yet')
   }
 
-  if (tokenUse !== 'id' && tokenUse !== 'access') throw new TokenRefusal('token_use', 'The token is neither an id token nor an access token')
+  if (tokenUse !== 'id' && tokenUse !== 'access') throw refusal('token_use', 'The token is neither an id token nor an access token')
   if (!rules.tokenUse.has(tokenUse)) {
-    throw new TokenRefusal('token_use', `An ${tokenUse} token is not accepted here, ${[...rules.tokenUse].join(' or ')} is`)
+    throw refusal('token_use', `An ${tokenUse} token is not accepted here, ${[...rules.tokenUse].join(' or ')} is`)
   }
+  checkClient(claims, tokenUse, rules)
 
-  const client = tokenUse === 'id' ? claims.aud : claims.client_id
-  if (typeof client !== 'string' || !rules.clientIds.has(client)) {
-    throw new TokenRefusal('client', 'The token was issued to another app client')
-  }
-
-  if (typeof sub !== 'string' || sub === '' || !isStorable(sub)) throw new TokenRefusal('subject', 'The token does not name its subject')
-  if (typeof iss !== 'string') throw new TokenRefusal('issuer', 'The token does not name its issuer')
+  if (typeof sub !== 'string' || sub === '' || !isStorable(sub)) throw refusal('subject', 'The token does not name its subject')
+  if (typeof iss !== 'string') throw refusal('issuer', 'The token does not name its issuer')
   return { ...claims, iss, sub, exp, token_use: tokenUse }
 }
 
-/** Whether a text can be kept in any of the databases: no NUL, no lone surrogate, not endless. */
+// An id token names the client in `aud`, an access token in `client_id`; an `aud` in an access token is a resource (RFC 8707).
+function checkClient (claims: Record<string, unknown>, tokenUse: TokenUse, { clientIds, audience }: ClaimRules): void {
+  const client = tokenUse === 'id' ? claims.aud : claims.client_id
+  if (typeof client !== 'string' || clientIds?.has(client) === false) {
+    throw refusal('client', 'The token was issued to another app client')
+  }
+  if (tokenUse !== 'access' || claims.aud === undefined || (clientIds === null && audience.size === 0)) return
+  const resources = Array.isArray(claims.aud) ? claims.aud : [claims.aud]
+  if (!resources.some(resource => audience.has(resource) || clientIds?.has(resource))) {
+    throw refusal('audience', 'The token is for another resource')
+  }
+}
+
+/**
+ * Checks the groups and scopes that every token of a pool must have.
+ * @throws {CognitoAuthError}
+ */
+export function checkMembership (groups: readonly string[], scopes: readonly string[], rules: ClaimRules): void {
+  if (rules.groups.length > 0 && !rules.groups.some(group => groups.includes(group))) throw missingGroup(rules.groups)
+  if (rules.scope.length > 0 && !rules.scope.some(scope => scopes.includes(scope))) {
+    throw insufficientScope(rules.scope, `This needs an access token with one of the scopes ${rules.scope.join(', ')}`)
+  }
+}
+
+/** Whether a database can hold a text: no NUL, no lone surrogate, at most 255 characters. */
 export function isStorable (text: string): boolean {
   return text.length <= 255 && text.isWellFormed() && !text.includes('\0')
 }

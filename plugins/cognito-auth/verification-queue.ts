@@ -1,23 +1,23 @@
-// To verify a signature takes as long as all the rest of a short request, and anyone can send tokens that have to be. Who comes
-// with a token that is known is not to wait behind all of them: a turn of the event loop verifies a few, and the others stand in
-// line for the turns after it, while what else comes is answered between them.
+// Verifying a signature takes as long as the rest of a short request, and anyone can send tokens that need it. A turn of the
+// event loop therefore verifies a few tokens, and further ones wait in a queue for the next turns. Requests with a cached
+// token are answered between the turns, so a flood of forged tokens does not hold them up.
 
-/** With fewer, the turns would cost more than what is done in them; with more, those between wait for longer. */
-const perTurn = 4
-/** Once somebody has waited for so long, in milliseconds, as much time is spent as on all else of the turn. */
-const patience = 20
+/** Verifications in one turn. Fewer make the turns cost more than the work in them; more delay the requests between them. */
+const maxPerTurn = 4
+/** When the first in the queue has waited this long, the queue gets as much time as everything else in the turn. */
+const patienceMs = 20
 
 interface Waiting {
   since: number
-  verify: () => void
+  run: () => void
 }
 
-export class VerificationLine {
+export class VerificationQueue {
   readonly #now: () => number
   readonly #waiting: Waiting[] = []
-  /** How many this turn has verified. */
-  #verified = 0
-  /** Since when the turn has been at all else: when the last verification of the one before was over, or the first of this one began. */
+  /** Verifications done in this turn. */
+  #done = 0
+  /** When the turn began with other work: after the last verification of the turn before, or at the first of this one. */
   #since = 0
 
   /** @param now a clock, in milliseconds */
@@ -25,44 +25,44 @@ export class VerificationLine {
     this.#now = now
   }
 
-  /** How many wait, and for how long the first of them has, in milliseconds. */
-  get length (): { waiting: number, wait: number } {
+  /** How many verifications wait, and how long the first of them has waited. */
+  get statistics (): { waiting: number, waitMs: number } {
     const [first] = this.#waiting
-    return { waiting: this.#waiting.length, wait: first === undefined ? 0 : this.#now() - first.since }
+    return { waiting: this.#waiting.length, waitMs: first === undefined ? 0 : this.#now() - first.since }
   }
 
-  /** Does the work of a verification: at once where nobody waits and the turn may verify one more. */
-  verify<Result> (work: () => Result): Result | Promise<Result> {
-    if (this.#waiting.length === 0 && this.#verified < perTurn) return this.#begin(work)
+  /** Runs a verification: at once if none waits and the turn may do one more, else in a later turn. */
+  run<Result> (work: () => Result | Promise<Result>): Result | Promise<Result> {
+    if (this.#waiting.length === 0 && this.#done < maxPerTurn) return this.#begin(work)
     return new Promise((resolve, reject) => {
-      const verify = () => {
+      const run = () => {
         try {
           resolve(this.#begin(work))
         } catch (error) {
           reject(error)
         }
       }
-      this.#waiting.push({ since: this.#now(), verify })
+      this.#waiting.push({ since: this.#now(), run })
     })
   }
 
   #begin<Result> (work: () => Result): Result {
-    if (this.#verified === 0) {
+    if (this.#done === 0) {
       this.#since = this.#now()
       setImmediate(this.#endTurn)
     }
-    this.#verified++
+    this.#done++
     return work()
   }
 
   readonly #endTurn = (): void => {
     const now = this.#now()
-    const until = this.length.wait > patience ? now + (now - this.#since) : now
-    this.#verified = 0
-    while (this.#verified < perTurn || this.#now() < until) {
+    const until = this.statistics.waitMs > patienceMs ? now + (now - this.#since) : now
+    this.#done = 0
+    while (this.#done < maxPerTurn || this.#now() < until) {
       const next = this.#waiting.shift()
       if (next === undefined) break
-      next.verify()
+      next.run()
     }
     this.#since = this.#now()
   }

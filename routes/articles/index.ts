@@ -5,7 +5,6 @@ import { Answers, jsonAnswer } from '../../src/http/response-cache.ts'
 import { changeArticle, type Change } from '../../src/articles/change-article.ts'
 import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
 import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema, type Article } from '../../src/articles/schemas.ts'
-import { keyOfUser } from '../../src/cognito/identity-key.ts'
 import { entityTag, IfMatchSchema, sendConditionally } from '../../src/http/conditional-request.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/run-once.ts'
@@ -48,7 +47,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
         ...problems(400, 401, 403)
       }
     }
-  }, (request, reply) => pages.send(request, reply, request.query, request.query.q ? keyOfUser(request.user) : ''))
+  }, (request, reply) => pages.send(request, reply, request.query, request.query.q ? request.user.key : ''))
 
   // Typed as plain objects: the handler returns the JSON text, no article.
   const created: Record<number, object> = { 201: json(ArticleSchema, 'The article.', 'Location', 'ETag'), ...problems(400, 401, 403, 413, 415, 422) }

@@ -33,7 +33,7 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
     }
   }, async () => {
     if (fastify.isDraining()) throw temporaryProblem('overloaded', 'The service is stopping.')
-    if (!fastify.keyStore.ready) throw temporaryProblem('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
+    if (!fastify.cognito.isReady()) throw temporaryProblem('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
     const unapplied = await readiness.listUnapplied().catch((cause: unknown) => {
       throw temporaryProblem('storage_unavailable', 'The database does not answer; try again.', { cause })
     })

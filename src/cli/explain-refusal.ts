@@ -1,5 +1,15 @@
+import type { RefusalReason } from '../../plugins/cognito-auth/index.ts'
 import type { Config } from '../config.ts'
-import type { RefusalReason } from '../../plugins/cognito-auth/refusal.ts'
+
+/** Reasons that are not found in a token. */
+const elsewhere = ['no_token', 'custom_check', 'group', 'scope', 'keys_unavailable'] as const
+
+export type ExplainedReason = Exclude<RefusalReason, typeof elsewhere[number]> | 'signed_out'
+
+/** Whether a problem's reason is found in the token itself. */
+export function isExplained (reason: string | undefined): reason is ExplainedReason {
+  return reason !== undefined && !elsewhere.some(other => other === reason)
+}
 
 /** Why a token is refused, in plain words. What is found are single values of its header and claims, never the token. */
 export interface Explanation {
@@ -25,12 +35,12 @@ export function readLeniently (token: string): TokenParts {
 }
 
 /** @param now milliseconds since the epoch */
-export function explainRefusal (reason: RefusalReason, { segments, length, header, claims }: TokenParts, rules: TokenRules, now: number): Explanation {
+export function explainRefusal (reason: ExplainedReason, { segments, length, header, claims }: TokenParts, rules: TokenRules, now: number): Explanation {
   switch (reason) {
     case 'two_headers':
       return { expected: 'one Authorization header', found: 'two', fix: 'Send one; look for a proxy or a client that adds its own.' }
     case 'too_long':
-      return { expected: 'at most 8,192 characters', found: `${length}`, fix: 'A token of Cognito is far shorter: send the token alone. Many groups or custom attributes make one long.' }
+      return { expected: 'at most 16,384 characters', found: `${length}`, fix: 'Send the token alone. Many groups or custom attributes make a token long.' }
     case 'malformed':
       return { expected: 'three base64url segments, the first two of them JSON objects in UTF-8', found: `${segments} segments in ${length} characters`, fix: 'Copy the whole token, without quotes, line breaks or padding. A refresh token has five segments and is for Cognito alone.' }
     case 'algorithm':
@@ -57,6 +67,8 @@ export function explainRefusal (reason: RefusalReason, { segments, length, heade
       return claims.token_use === 'access'
         ? { expected: `client_id ${rules.clientIds.join(' or ')}`, found: `client_id ${show(claims.client_id)}`, fix: 'Sign in with the right app client, or add it to AWS_APP_CLIENT_ID.' }
         : { expected: `aud ${rules.clientIds.join(' or ')}`, found: `aud ${show(claims.aud)}`, fix: 'Sign in with the right app client, or add it to AWS_APP_CLIENT_ID.' }
+    case 'audience':
+      return { expected: `no aud, or aud ${rules.clientIds.join(' or ')}`, found: `aud ${show(claims.aud)}`, fix: 'The token is for another resource: ask for this one at sign-in.' }
     case 'subject':
       return { expected: 'a sub of 1 to 255 characters', found: `sub ${show(claims.sub)}`, fix: 'Cognito names the user in every token: this token is not its work.' }
     case 'signed_out':

@@ -2,12 +2,12 @@ import { Console } from 'node:console'
 import { text } from 'node:stream/consumers'
 import Fastify from 'fastify'
 import { userActor } from '../audit/actor.ts'
-import { explainRefusal, readLeniently } from './explain-refusal.ts'
-import { fetchKeySet } from '../../plugins/cognito-auth/keys/fetch-key-set.ts'
+import cognitoAuth, { isCognitoAuthError, type VerifiedUser } from '../../plugins/cognito-auth/index.ts'
+import { keySetFetcher } from '../../plugins/cognito-auth/keys/fetch-key-set.ts'
 import { listIssuers, type Issuer } from '../../plugins/cognito-auth/issuers.ts'
 import { parseKeySet } from '../../plugins/cognito-auth/keys/key-set.ts'
-import { TokenRefusal } from '../../plugins/cognito-auth/refusal.ts'
-import type { VerifiedUser } from '../../plugins/cognito-auth/verified-user.ts'
+import { cognitoAuthOptions } from '../cognito/auth-options.ts'
+import { authenticationProblem } from '../cognito/authentication-problem.ts'
 import { ConfigError, readConfig, type Config } from '../config.ts'
 import { listPendingMigrations } from '../database/migrate.ts'
 import { openDatabase } from '../database/open.ts'
@@ -18,6 +18,7 @@ import { findSignOut } from '../users/sign-out-queries.ts'
 import { refuseSignedOut } from '../users/sign-out.ts'
 import { bindIdentity, type NotBound } from '../users/bind-identity.ts'
 import { findUserByIdentity } from '../users/queries.ts'
+import { explainRefusal, isExplained, readLeniently } from './explain-refusal.ts'
 import { printable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -71,25 +72,25 @@ async function explain (token: string, config: Config, print: (line: string) => 
   }
 }
 
-/** The very plugin of the service judges the token. */
+/** The plugin of the service itself judges the token. */
 async function verify (token: string, config: Config): Promise<VerifiedUser | Problem> {
   const server = Fastify()
   let verdict: VerifiedUser | Problem = new Problem('internal_error', 'The token was not judged.')
-  await server.register(import('../../plugins/cognito-auth/plugin.ts'), config)
+  await server.register(cognitoAuth, cognitoAuthOptions(config))
   server.get('/', { onRequest: server.authenticate }, async ({ user }) => { verdict = user })
-  server.setErrorHandler(async error => { verdict = error instanceof Problem ? error : verdict })
+  server.setErrorHandler(async error => { if (isCognitoAuthError(error)) verdict = authenticationProblem(error) })
   await server.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })
   await server.close()
   return verdict
 }
 
-function refused ({ code, message, cause }: Problem, token: string, config: Config, issuers: Issuer[]): Explanation {
-  if (!(cause instanceof TokenRefusal)) return { accepted: false, lines: [`The token cannot be judged: ${code}`, `  ${message}`] }
-  const { expected, found, fix } = explainRefusal(cause.reason, readLeniently(token), { ...config, issuers: issuers.map(({ name }) => name) }, Date.now())
+function refused ({ code, message, reason }: Problem, token: string, config: Config, issuers: Issuer[]): Explanation {
+  if (!isExplained(reason)) return { accepted: false, lines: [`The token cannot be judged: ${code}`, `  ${message}`] }
+  const { expected, found, fix } = explainRefusal(reason, readLeniently(token), { ...config, issuers: issuers.map(({ name }) => name) }, Date.now())
   return {
     accepted: false,
     lines: [
-      `The token is refused: ${code}, ${cause.reason}`,
+      `The token is refused: ${code}, ${reason}`,
       `  ${message}`,
       `  Expected  ${printable(expected)}`,
       `  Found     ${printable(found)}`,
@@ -105,8 +106,8 @@ async function verified (user: VerifiedUser, token: string, config: Config, db: 
     const { accepted, text } = await localUser(user, config, db)
     return { accepted, lines: [good, `  ${printable(text)}`] }
   } catch (error) {
-    const why = error instanceof TokenRefusal
-      ? refused(new Problem('invalid_auth_token', `${error.message}.`, { cause: error }), token, config, issuers).lines
+    const why = error instanceof Problem
+      ? refused(error, token, config, issuers).lines
       : [`  Whether there is a local user cannot be said: ${reason(error)}`]
     return { accepted: false, lines: [good, ...why] }
   }
@@ -126,7 +127,7 @@ async function localUser (verified: VerifiedUser, { provisioning }: Config, db: 
 }
 
 async function keyServer ({ jwksUri }: Issuer, config: Config): Promise<string> {
-  const keys = parseKeySet(await fetchKeySet(jwksUri, new AbortController().signal), config)
+  const keys = parseKeySet(await keySetFetcher({})(jwksUri, new AbortController().signal), config)
   return `${jwksUri} has the key ids ${[...keys.keys()].map(printable).join(', ')}`
 }
 

@@ -14,6 +14,7 @@ export const catalogue = {
   user_disabled: [403, 'The user is disabled'],
   email_not_verified: [403, 'The e-mail address is not verified'],
   forbidden: [403, 'Not allowed'],
+  insufficient_scope: [403, 'The token lacks a scope'],
   not_found: [404, 'Not found'],
   method_not_allowed: [405, 'Method not allowed'],
   request_timeout: [408, 'The request took too long to arrive'],
@@ -44,6 +45,8 @@ export interface ProblemOptions {
   /** Response headers, such as `www-authenticate` and `retry-after`. Fastify's own error handler honours them too. */
   headers?: Record<string, string>
   errors?: InputFault[]
+  /** Why a token was refused, in one word, for logs and metrics. */
+  reason?: string
   cause?: unknown
 }
 
@@ -53,6 +56,7 @@ export class Problem extends StacklessError {
   readonly statusCode: number
   readonly headers: Record<string, string>
   readonly errors: InputFault[] | undefined
+  readonly reason: string | undefined
 
   constructor (code: ProblemCode, detail: string, options: ProblemOptions = {}) {
     super(detail, { cause: options.cause })
@@ -61,6 +65,7 @@ export class Problem extends StacklessError {
     this.statusCode = catalogue[code][0]
     this.headers = options.headers ?? {}
     this.errors = options.errors
+    this.reason = options.reason
   }
 }
 

@@ -1,4 +1,6 @@
 import type { FastifyReply } from 'fastify'
+import { isCognitoAuthError } from '../../plugins/cognito-auth/index.ts'
+import { authenticationProblem } from '../cognito/authentication-problem.ts'
 import { isStorageUnavailable } from '../database/open.ts'
 import { temporaryProblem, Problem, type ProblemCode } from './catalogue.ts'
 import { problemBody } from './body.ts'
@@ -30,6 +32,7 @@ function staysOpen (reply: FastifyReply): boolean {
 // An unforeseen error becomes a 500 that says nothing of the inside.
 function asProblem (error: unknown): Problem {
   if (error instanceof Problem) return error
+  if (isCognitoAuthError(error)) return authenticationProblem(error)
   const known = frameworkErrors[codeOf(error)]
   if (known !== undefined) return new Problem(...known)
   if (isStorageUnavailable(error)) {

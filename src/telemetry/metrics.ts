@@ -1,6 +1,5 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
-import type { KeySetStatistics } from '../../plugins/cognito-auth/keys/cached-key-set.ts'
-import type { RefusalReason } from '../../plugins/cognito-auth/refusal.ts'
+import type { KeySetStatistics } from '../../plugins/cognito-auth/index.ts'
 import type { QueryObservation } from '../database/query-observer.ts'
 import type { DatabaseStatistics } from '../database/statistics.ts'
 import { catalogue, type ProblemCode } from '../problems/catalogue.ts'
@@ -9,7 +8,7 @@ import type { Exposition } from './metrics-server.ts'
 /** What is read when metrics are asked for, and costs nothing until then. */
 export interface Sources {
   keys (): KeySetStatistics[]
-  tokens (): { hits: number, misses: number, size: number, line: { waiting: number } }
+  tokens (): { hits: number, misses: number, size: number, queue: { waiting: number } }
   database (): DatabaseStatistics
   connections (): Promise<{ open: number, dropped: number }>
 }
@@ -18,7 +17,7 @@ export interface Sources {
 export interface Instruments {
   /** @param route the route's pattern, `unmatched` where there is none; never an address */
   observeRequest (method: string, route: string, status: number, seconds: number): void
-  countRefusal (code: ProblemCode, reason: RefusalReason | undefined): void
+  countRefusal (code: ProblemCode, reason: string | undefined): void
   observeQuery (query: QueryObservation): void
   expose (): Promise<Exposition>
 }
@@ -95,8 +94,8 @@ function collectKeys (register: Registry, { keys }: Sources): void {
     name: 'cognito_keys_age_seconds',
     help: 'Time since the signing keys were fetched',
     collect () {
-      for (const { userPoolId, issuer, age } of keys()) {
-        if (age !== undefined) this.set({ user_pool: userPoolId, issuer }, age)
+      for (const { userPoolId, issuer, ageSeconds } of keys()) {
+        if (ageSeconds !== undefined) this.set({ user_pool: userPoolId, issuer }, ageSeconds)
       }
     }
   }))
@@ -118,7 +117,7 @@ function collectTokens (register: Registry, { tokens }: Sources): void {
   count(register, 'cognito_token_cache_hits_total', 'Tokens that had verified before', () => tokens().hits)
   count(register, 'cognito_token_cache_misses_total', 'Tokens that had to be verified', () => tokens().misses)
   measure(register, 'cognito_token_cache_entries', 'Verified tokens that are remembered', () => tokens().size)
-  measure(register, 'cognito_tokens_waiting', 'Tokens that wait to be verified', () => tokens().line.waiting)
+  measure(register, 'cognito_tokens_waiting', 'Tokens that wait to be verified', () => tokens().queue.waiting)
 }
 
 function collectDatabase (register: Registry, { database }: Sources): void {

@@ -1,8 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Actor } from '../audit/actor.ts'
 import { insertAudit } from '../audit/queries.ts'
-import { TokenRefusal } from '../../plugins/cognito-auth/refusal.ts'
-import type { VerifiedUser } from '../../plugins/cognito-auth/verified-user.ts'
+import type { VerifiedUser } from '../../plugins/cognito-auth/index.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { Problem } from '../problems/catalogue.ts'
@@ -58,10 +57,13 @@ export function isNewSignIn (authTime: number, { authTime: stored }: User): bool
   return authTime > (stored ?? 0) && authTime > Date.now() / 1000 - maxClockDifferenceS
 }
 
-/** @throws {TokenRefusal} for a token of a session that is over */
+/** @throws {Problem} `invalid_auth_token` for a token whose session was signed out */
 export function refuseSignedOut (signOut: SignOut | undefined, { authTime, originJti }: VerifiedUser): void {
   if (signOut === undefined) return
   if ((authTime ?? 0) <= signOut.at || (originJti !== null && originJti === signOut.originJti)) {
-    throw new TokenRefusal('signed_out', 'The session of the token was signed out')
+    throw new Problem('invalid_auth_token', 'The session of the token was signed out.', {
+      headers: { 'www-authenticate': 'Bearer realm="articles", error="invalid_token", error_description="The session of the token was signed out"' },
+      reason: 'signed_out'
+    })
   }
 }

@@ -1,8 +1,7 @@
 import { existsSync } from 'node:fs'
 import t, { type Test } from 'tap'
 import { explainToken } from '../../src/cli/explain-token.ts'
-import { explainRefusal, readLeniently } from '../../src/cli/explain-refusal.ts'
-import type { RefusalReason } from '../../plugins/cognito-auth/refusal.ts'
+import { explainRefusal, readLeniently, type ExplainedReason } from '../../src/cli/explain-refusal.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import type { Database } from '../../src/database/tables.ts'
@@ -75,7 +74,7 @@ t.test('npm run explain-token says why a token is refused, what was expected, wh
 
   const cases: [token: string, refused: string, expected: string | RegExp, found: string | RegExp, fix: string | RegExp][] = [
     [`${header}.\n${payload}.${signature}..`, 'malformed', /^three base64url segments/, /^5 segments/, /A refresh token has five segments/],
-    ['x'.repeat(9000), 'too_long', 'at most 8,192 characters', '9000', /send the token alone/],
+    ['x'.repeat(17_000), 'too_long', 'at most 16,384 characters', '17000', /Send the token alone/],
     [sign(key, { alg: 'HS256', kid: pool.key.kid }, pool.idClaims()), 'algorithm', 'alg RS256', 'alg "HS256"', /not its work/],
     [sign(key, { alg: 'RS256' }, pool.idClaims()), 'key_id', 'a kid of 1 to 128 characters', 'kid absent', /not its work/],
     [sign(key, pool.header({ crit: ['exp'] }), pool.idClaims()), 'critical_header', 'no crit and no b64 in the header', 'alg, kid, crit', /not its work/],
@@ -238,7 +237,7 @@ t.test('npm run explain-token -- --help says what it does', async t => {
 
 t.test('explainRefusal reads times as people do, and suspects a clock', async t => {
   const at = 1_800_000_000
-  const explain = (reason: RefusalReason, claims: Record<string, unknown>) =>
+  const explain = (reason: ExplainedReason, claims: Record<string, unknown>) =>
     explainRefusal(reason, { segments: 3, length: 900, header: {}, claims }, { clientIds: ['client1'], tokenUse: ['id'], jwksMaxAge: 3600, issuers: [] }, at * 1000)
 
   const expired = { 119: '119 s ago', 120: '2 min ago', 7199: '120 min ago', 7200: '2 h ago', 172_799: '48 h ago', 172_800: '2 days ago' }

@@ -93,7 +93,7 @@ t.test('the variables of a ConfigMap are the service\'s, and the example\'s make
 
 t.test('the probes ask for what the service answers', async t => {
   const { app } = await startApp(t)
-  await until(() => app.keyStore.ready)
+  await until(() => app.cognito.isReady())
   for (const name of ['startupProbe', 'livenessProbe', 'readinessProbe'] as const) {
     const { path = '', port } = container?.[name]?.httpGet ?? {}
     t.equal((await app.inject(path)).statusCode, 200, name)

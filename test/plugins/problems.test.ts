@@ -143,7 +143,7 @@ t.test('reading request.user or request.localUser where no guard ran is a mistak
   const { app, log } = await startApp(t, {}, undefined, failing)
   isProblem(t, await app.inject('/boom/user'), 500, 'internal_error')
   isProblem(t, await app.inject('/boom/local-user'), 500, 'internal_error')
-  t.match(log.join(''), 'request.user was read where no guard has run')
+  t.match(log.join(''), 'request.user was read where no guard has verified a user')
   t.match(log.join(''), 'request.localUser was read where loadLocalUser has not run')
 })
 

@@ -103,7 +103,7 @@ for (const [name, leave] of Object.entries(departures)) {
     const { authorization } = bearer(pool.idToken())
     const socket = await open()
     socket.write(`POST /articles HTTP/1.1\r\nHost: a\r\nX-Request-Id: cut\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"name":`)
-    await until(() => service.app.keyStore.statistics().length > 0)
+    await until(() => service.app.cognito.keySetStatistics().length > 0)
     await settle(service)
     leave(socket)
     await until(() => lines().some(({ reqId }) => reqId === 'cut'))

@@ -46,7 +46,7 @@ t.test('GET /health/ready does not wait for connections that requests have taken
   const url = new URL(await newDatabase(t))
   url.searchParams.set('pool_max_conns', '1')
   const { app } = await startApp(t, { DATABASE_URL: url.href })
-  await until(async () => app.keyStore.ready)
+  await until(async () => app.cognito.isReady())
   await app.db.transaction().execute(async () => {
     t.equal((await app.inject('/health/ready')).statusCode, 200)
   })

@@ -57,9 +57,9 @@ family('tokens that are not three base64url segments', 'The token is not three b
   'alg nOnE': loot => unsigned(loot, 'nOnE')
 })
 
-family('tokens longer than 8 kB', 'The token is longer than 8 kB', {
-  'of 9 kB': resigned({}, { padding: 'x'.repeat(7 * 1024) }),
-  'of a good token and dots': ({ head, body, signature }) => `${head}.${body}.${signature}${'.'.repeat(8 * 1024)}`
+family('tokens longer than 16 kB', 'The token is longer than 16384 bytes', {
+  'of 17 kB': resigned({}, { padding: 'x'.repeat(12 * 1024) }),
+  'of a good token and dots': ({ head, body, signature }) => `${head}.${body}.${signature}${'.'.repeat(16 * 1024)}`
 })
 
 family('algorithms other than RS256', 'The token is not signed with RS256', {

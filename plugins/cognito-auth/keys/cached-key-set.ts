@@ -1,16 +1,15 @@
-import { KeySetRefusedError } from './fetch-key-set.ts'
+import { keysUnavailable, refusal, type CognitoAuthError } from '../errors.ts'
 import type { Issuer } from '../issuers.ts'
-import { KeysUnavailableError, UnknownKeyError } from './key-errors.ts'
+import { KeySetRefusedError, type FetchKeySet } from './fetch-key-set.ts'
 import { findInTime, type KeySetStorage } from './key-set-storage.ts'
 import { parseKeySet, type SigningKey } from './key-set.ts'
 
-/** Fetches the text of the JWK set at an address. */
-export type FetchKeySet = (uri: string, signal: AbortSignal) => Promise<string>
-
 export interface KeySetOptions {
   fetch: FetchKeySet
-  /** How long keys are used before they are fetched again, in seconds. */
-  maxAge: number
+  /** How long keys are used before they are fetched again. */
+  cacheTtlSeconds: number
+  /** Keeps the last good set for the next start. */
+  storage?: KeySetStorage | undefined
   allowDevelopmentKeys: boolean
   onEvent: (event: KeySetEvent) => void
 }
@@ -21,32 +20,32 @@ export type KeySetEvent =
   | { type: 'restored', kids: string[], fetchedAt: number }
   | { type: 'storage-failed', error: unknown }
 
-/** How it stands with the keys of an issuer. */
+/** The state of an issuer's keys. */
 export interface KeySetStatistics {
   userPoolId: string
   issuer: string
   /** Whether there are keys that tokens are accepted with. */
   inHand: boolean
-  /** Seconds since the keys were fetched; undefined before there are any. */
-  age: number | undefined
-  /** How often they were fetched, could not be fetched, and were said by the key server not to exist. */
+  /** Seconds since the keys were fetched; undefined before the first fetch. */
+  ageSeconds: number | undefined
+  /** The fetches by outcome. `refused`: the key server answered that there is no such set. */
   fetches: Record<FetchOutcome, number>
 }
 
 export type FetchOutcome = 'success' | 'failure' | 'refused'
 
-// Times in milliseconds, on the clock of performance.now(), which nobody can set.
-const firstBackOff = 1_000
-const longestBackOff = 8_000
-const longestOutage = 24 * 3_600_000
-// How often ids that nobody knows may cause a fetch. A new key is accepted within this time of being published.
-const unknownKeyInterval = 4_000
-const mostMissing = 1_000
+// All times are milliseconds of performance.now(), a clock that cannot be set.
+const firstBackOffMs = 1_000
+const maxBackOffMs = 8_000
+/** How long keys in hand are used while the key server fails. */
+const maxOutageMs = 24 * 3_600_000
+/** Unknown key ids cause one fetch in this time. A new key is accepted within this time of being published. */
+const unknownKeyIntervalMs = 4_000
+const maxMissingKids = 1_000
 
-/** The key set of one issuer, kept as long as it may be, and fetched again no more often than it has to be. */
-export class KeySetKeeper {
+/** The key set of one issuer: cached, refreshed in the background, and fetched no more often than the policy above. */
+export class CachedKeySet {
   readonly issuer: Issuer
-  storage: KeySetStorage | undefined
   readonly #options: KeySetOptions
   readonly #closing = new AbortController()
   #keys: Map<string, SigningKey> | undefined
@@ -67,19 +66,23 @@ export class KeySetKeeper {
   }
 
   get inHand (): boolean {
-    return this.#keys !== undefined && performance.now() < this.#fetchedAt + longestOutage
+    return this.#keys !== undefined && performance.now() < this.#fetchedAt + maxOutageMs
   }
 
   statistics (): KeySetStatistics {
     const { userPoolId, name: issuer } = this.issuer
-    const age = this.#keys === undefined ? undefined : (performance.now() - this.#fetchedAt) / 1000
-    return { userPoolId, issuer, inHand: this.inHand, age, fetches: { ...this.#fetches } }
+    const ageSeconds = this.#keys === undefined ? undefined : (performance.now() - this.#fetchedAt) / 1000
+    return { userPoolId, issuer, inHand: this.inHand, ageSeconds, fetches: { ...this.#fetches } }
   }
 
   start (): void {
     this.#refreshAt(performance.now())
   }
 
+  /**
+   * Finds a key: at once if it is in hand, else after at most one fetch.
+   * @throws {CognitoAuthError} `unknown_key`: the set was fetched and has no such key; or `keys_unavailable`
+   */
   find (kid: string): SigningKey | Promise<SigningKey> {
     return this.#get(kid) ?? this.#findAbsent(kid)
   }
@@ -98,29 +101,29 @@ export class KeySetKeeper {
   async #findAbsent (kid: string): Promise<SigningKey> {
     const now = performance.now()
     if (this.#fetching === undefined) {
-      if (now < this.#retryAt) throw this.#unavailable(kid)
-      if (this.inHand && now < this.#fetchedAt + unknownKeyInterval) {
-        // Not now, but soon and on its own: a flood of made-up ids then cannot keep a new key out.
-        const soon = this.#fetchedAt + unknownKeyInterval
+      if (now < this.#retryAt) throw this.#unavailable()
+      if (this.inHand && now < this.#fetchedAt + unknownKeyIntervalMs) {
+        // The fetch happens at the end of the interval, on its own: a flood of made-up ids cannot keep a new key out.
+        const soon = this.#fetchedAt + unknownKeyIntervalMs
         if (!this.#missing.has(kid) && soon < this.#timerAt) this.#refreshAt(soon)
-        throw new UnknownKeyError(kid)
+        throw unknownKey()
       }
     }
     const refreshed = await this.#refresh()
     const key = this.#get(kid)
     if (key !== undefined) return key
-    if (!refreshed) throw this.#unavailable(kid)
-    if (this.#missing.size < mostMissing) this.#missing.add(kid)
-    throw new UnknownKeyError(kid)
+    if (!refreshed) throw this.#unavailable()
+    if (this.#missing.size < maxMissingKids) this.#missing.add(kid)
+    throw unknownKey()
   }
 
-  #unavailable (kid: string): Error {
-    // Most pools have but one of their two issuers, and anyone can name the other.
-    if (this.issuer.optional && this.#lastError instanceof KeySetRefusedError) return new UnknownKeyError(kid)
-    return new KeysUnavailableError(Math.max(1, Math.ceil((this.#retryAt - performance.now()) / 1000)), this.#lastError)
+  #unavailable (): CognitoAuthError {
+    // Most pools have only one of their issuers, and a token can name the others.
+    if (this.issuer.optional && this.#lastError instanceof KeySetRefusedError) return unknownKey()
+    return keysUnavailable(Math.max(1, Math.ceil((this.#retryAt - performance.now()) / 1000)), this.#lastError)
   }
 
-  /** One fetch for all who ask meanwhile; false where it failed. */
+  /** Fetches the set, once for all concurrent callers. Returns false if the fetch failed. */
   async #refresh (): Promise<boolean> {
     this.#fetching ??= this.#fetch().finally(() => { this.#fetching = undefined })
     await this.#fetching
@@ -128,18 +131,18 @@ export class KeySetKeeper {
   }
 
   async #fetch (): Promise<void> {
-    const { fetch, maxAge, onEvent } = this.#options
+    const { fetch, cacheTtlSeconds, onEvent } = this.#options
     try {
-      const jwks = await fetch(this.issuer.jwksUri, this.#closing.signal)
+      const jwks = this.issuer.jwks ?? await fetch(this.issuer.jwksUri, this.#closing.signal)
       const keys = parseKeySet(jwks, this.#options)
       this.#adopt(keys, performance.now())
       this.#fetches.success++
       this.#failures = 0
       this.#retryAt = 0
       this.#missing.clear()
-      this.#refreshAt(this.#fetchedAt + maxAge * 1000)
+      this.#refreshAt(this.#fetchedAt + cacheTtlSeconds * 1000)
       onEvent({ type: 'fetched', kids: [...keys.keys()] })
-      // One after the other: an older set must not come to lie over a newer one.
+      // In sequence, so that an older set never overwrites a newer one.
       this.#saving = this.#saving.then(() => this.#save(jwks))
     } catch (error) {
       this.#failures++
@@ -148,25 +151,25 @@ export class KeySetKeeper {
       this.#lastError = error
       if (this.#keys === undefined) await this.#restore()
       this.#retryAt = performance.now() + backOff(this.#failures)
-      this.#refreshAt(this.issuer.optional ? this.#retryAt + maxAge * 1000 : this.#retryAt)
+      this.#refreshAt(this.issuer.optional ? this.#retryAt + cacheTtlSeconds * 1000 : this.#retryAt)
       onEvent({ type: 'fetch-failed', optional: this.issuer.optional, keysInHand: this.inHand, error })
     }
   }
 
-  /** Keys that stay keep their identity, so that remembered tokens stay good; keys that went are trusted no more. */
+  /** A key that stays is the same object, so that cached tokens stay valid. A key that is gone is trusted no more. */
   #adopt (keys: Map<string, SigningKey>, fetchedAt: number): void {
     for (const [kid, held] of this.#keys ?? []) {
       if (keys.get(kid)?.pem === held.pem) keys.set(kid, held)
       else held.trustedUntil = 0
     }
-    for (const key of keys.values()) key.trustedUntil = fetchedAt + longestOutage
+    for (const key of keys.values()) key.trustedUntil = fetchedAt + maxOutageMs
     this.#keys = keys
     this.#fetchedAt = fetchedAt
   }
 
   async #save (jwks: string): Promise<void> {
     try {
-      await this.storage?.save(this.issuer.name, { jwks, fetchedAt: Date.now() })
+      await this.#options.storage?.save(this.issuer.name, { jwks, fetchedAt: Date.now() })
     } catch (error) {
       this.#options.onEvent({ type: 'storage-failed', error })
     }
@@ -174,7 +177,7 @@ export class KeySetKeeper {
 
   async #restore (): Promise<void> {
     try {
-      const stored = await findInTime(this.storage, this.issuer.name, this.#closing.signal)
+      const stored = await findInTime(this.#options.storage, this.issuer.name, this.#closing.signal)
       if (stored === undefined) return
       const keys = parseKeySet(stored.jwks, this.#options)
       this.#adopt(keys, performance.now() - Math.max(0, Date.now() - stored.fetchedAt))
@@ -192,7 +195,11 @@ export class KeySetKeeper {
   }
 }
 
-// Each delay is drawn from its upper half, so that replicas that failed together do not come back together.
+// With jitter, so that processes that failed together do not retry together.
 function backOff (failures: number): number {
-  return Math.min(firstBackOff * 2 ** (failures - 1), longestBackOff) * (0.5 + Math.random() / 2)
+  return Math.min(firstBackOffMs * 2 ** (failures - 1), maxBackOffMs) * (0.5 + Math.random() / 2)
+}
+
+function unknownKey (): CognitoAuthError {
+  return refusal('unknown_key', 'The user pool has no such signing key')
 }

@@ -1,6 +1,5 @@
 import type { Issuer } from '../issuers.ts'
-import { KeySetKeeper, type KeySetEvent, type KeySetOptions, type KeySetStatistics } from './cached-key-set.ts'
-import type { KeySetStorage } from './key-set-storage.ts'
+import { CachedKeySet, type KeySetEvent, type KeySetOptions, type KeySetStatistics } from './cached-key-set.ts'
 import type { SigningKey } from './key-set.ts'
 
 export interface KeyStoreOptions extends Omit<KeySetOptions, 'onEvent'> {
@@ -10,49 +9,44 @@ export interface KeyStoreOptions extends Omit<KeySetOptions, 'onEvent'> {
 
 export type KeyStoreEvent = KeySetEvent & { issuer: string }
 
-/** The signing keys of every trusted issuer, kept so that no request, whatever its token says, decides how often they are fetched. */
+/** The signing keys of all trusted issuers. No token decides how often keys are fetched. */
 export class KeyStore {
-  readonly #keepers: Map<string, KeySetKeeper>
+  readonly #sets: Map<string, CachedKeySet>
 
   constructor (options: KeyStoreOptions) {
-    this.#keepers = new Map(options.issuers.map(issuer => [issuer.name, new KeySetKeeper(issuer, {
+    this.#sets = new Map(options.issuers.map(issuer => [issuer.name, new CachedKeySet(issuer, {
       ...options,
       onEvent: event => options.onEvent?.({ ...event, issuer: issuer.name })
     })]))
   }
 
-  /** Call before `start`. */
-  useStorage (storage: KeySetStorage): void {
-    for (const keeper of this.#keepers.values()) keeper.storage = storage
-  }
-
-  /** Begins to fetch, and to fetch again, in the background. */
+  /** Starts fetching in the background. */
   start (): void {
-    for (const keeper of this.#keepers.values()) keeper.start()
+    for (const set of this.#sets.values()) set.start()
   }
 
   /**
-   * The key of a trusted issuer; at once where it is in hand.
-   * @throws {UnknownKeyError | KeysUnavailableError} as a rejection
+   * Finds the key of a trusted issuer: at once if it is in hand.
+   * @throws {CognitoAuthError} as a rejection: `unknown_key` or `keys_unavailable`
    */
   find (issuer: string, kid: string): SigningKey | Promise<SigningKey> {
-    const keeper = this.#keepers.get(issuer)
-    if (keeper === undefined) throw new Error('find() takes a trusted issuer')
-    return keeper.find(kid)
+    const set = this.#sets.get(issuer)
+    if (set === undefined) throw new Error('find() takes a trusted issuer')
+    return set.find(kid)
   }
 
   /** Whether every user pool has keys in hand. */
   get ready (): boolean {
-    const pools = Map.groupBy(this.#keepers.values(), keeper => keeper.issuer.userPoolId)
-    return Array.from(pools.values()).every(keepers => keepers.some(keeper => keeper.inHand))
+    const pools = Map.groupBy(this.#sets.values(), set => set.issuer.userPoolId)
+    return Array.from(pools.values()).every(sets => sets.some(set => set.inHand))
   }
 
   /** By issuer, in the order of the options. */
   statistics (): KeySetStatistics[] {
-    return Array.from(this.#keepers.values(), keeper => keeper.statistics())
+    return Array.from(this.#sets.values(), set => set.statistics())
   }
 
   async close (): Promise<void> {
-    await Promise.all(Array.from(this.#keepers.values(), keeper => keeper.close()))
+    await Promise.all(Array.from(this.#sets.values(), set => set.close()))
   }
 }

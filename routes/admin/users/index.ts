@@ -1,6 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { userActor } from '../../../src/audit/actor.ts'
-import { keyOfUser } from '../../../src/cognito/identity-key.ts'
 import { ListQuerySchema, sendPage } from '../../../src/http/pagination.ts'
 import { json, nothing, problems } from '../../../src/openapi/responses.ts'
 import { signOut } from '../../../src/users/sign-out.ts'
@@ -25,7 +24,7 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
     }
   }, async (request, reply) => {
     const list = () => listUsers(fastify.db, request.query)
-    return sendPage(request, reply, request.query.q ? await fastify.searches.run(keyOfUser(request.user), list) : await list())
+    return sendPage(request, reply, request.query.q ? await fastify.searches.run(request.user.key, list) : await list())
   })
 
   fastify.post('/', {

@@ -1,7 +1,7 @@
 import fc from 'fast-check'
 import Fastify, { type FastifyInstance, type LightMyRequestResponse } from 'fastify'
 import t, { type Test } from 'tap'
-import cognitoAuth from '../../../plugins/cognito-auth/plugin.ts'
+import cognitoAuth from '../../../plugins/cognito-auth/index.ts'
 import { startPool } from '../../support/app.ts'
 import { encode, makeKey, sign, type UserPool } from '../../support/user-pool.ts'
 
@@ -75,7 +75,7 @@ async function startService (t: Test): Promise<{ app: FastifyInstance, pool: Use
   const pool = await startPool(t)
   const app = Fastify()
   t.teardown(() => app.close())
-  await app.register(cognitoAuth, { userPoolIds: [pool.id], clientIds: [pool.clientId], endpoint: pool.endpoint })
+  await app.register(cognitoAuth, { userPoolId: pool.id, clientId: pool.clientId, endpoint: pool.endpoint })
   app.get('/', { onRequest: app.authenticate }, async request => request.user)
   await app.ready()
   return { app, pool }
@@ -88,6 +88,6 @@ function get (app: FastifyInstance, token: string): Promise<LightMyRequestRespon
 async function refuses (app: FastifyInstance, token: string): Promise<void> {
   const response = await get(app, token)
   const { code } = response.json()
-  if (response.statusCode !== 401 || !/^(no|invalid|expired)_auth_token$/.test(code)) throw new Error(`${response.statusCode} ${code}`)
-  if (!/^Bearer realm="articles"(, error="invalid_token", error_description="[\w ':.-]+")?$/.test(`${response.headers['www-authenticate']}`)) throw new Error('not a challenge')
+  if (response.statusCode !== 401 || !/^FST_COGNITO_(NO|INVALID|EXPIRED)_TOKEN$/.test(code)) throw new Error(`${response.statusCode} ${code}`)
+  if (!/^Bearer realm="api"(, error="invalid_token", error_description="[\w ':.-]+")?$/.test(`${response.headers['www-authenticate']}`)) throw new Error('not a challenge')
 }

@@ -110,5 +110,5 @@ function user (expiresAt = Date.now() / 1000 + 60): VerifiedUser {
 }
 
 function key (): SigningKey {
-  return { kid: 'key', pem: '', trustedUntil: performance.now() + 60_000 }
+  return { kid: 'key', pem: '', verify: () => ({}), trustedUntil: performance.now() + 60_000 }
 }

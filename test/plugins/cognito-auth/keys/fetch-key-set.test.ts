@@ -1,9 +1,11 @@
 import type { RequestListener } from 'node:http'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
-import { fetchKeySet } from '../../../../plugins/cognito-auth/keys/fetch-key-set.ts'
+import { keySetFetcher } from '../../../../plugins/cognito-auth/keys/fetch-key-set.ts'
 import { startPool } from '../../../support/app.ts'
 import { publicJwk, until } from '../../../support/user-pool.ts'
+
+const fetchKeySet = keySetFetcher({})
 
 const never = new AbortController().signal
 

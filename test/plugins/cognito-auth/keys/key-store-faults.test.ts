@@ -1,11 +1,13 @@
 import { setTimeout } from 'node:timers/promises'
 import t from 'tap'
 import published from 'cognito-local/lib/keys/cognitoLocal.public.json' with { type: 'json' }
-import { fetchKeySet } from '../../../../plugins/cognito-auth/keys/fetch-key-set.ts'
+import { keySetFetcher } from '../../../../plugins/cognito-auth/keys/fetch-key-set.ts'
 import { parseKeySet } from '../../../../plugins/cognito-auth/keys/key-set.ts'
 import { startPool } from '../../../support/app.ts'
 import { publicJwk, until } from '../../../support/user-pool.ts'
 import { startKeyStore } from './start-key-store.ts'
+
+const fetchKeySet = keySetFetcher({})
 
 const never = new AbortController().signal
 
@@ -35,7 +37,7 @@ t.test('KeyStore closed during its first fetch does not call a good key unknown'
   const asked = refusal(pool.key.kid)
   await until(() => pool.fetches.length === 1)
   await keyStore.close()
-  t.equal(await asked, 'KeysUnavailableError')
+  t.equal(await asked, 'keys_unavailable')
 })
 
 t.test('parseKeySet refuses the published key also in another spelling', async t => {
@@ -48,14 +50,14 @@ t.test('KeyStore gives up on a storage that hangs', async t => {
   const pool = await startPool(t)
   await pool.down()
   const { refusal } = await startKeyStore(t, { pool, storage: { find: () => new Promise(() => {}), save: async () => {} } })
-  t.equal(await Promise.race([refusal(pool.key.kid), setTimeout(8_000, 'hangs')]), 'KeysUnavailableError')
+  t.equal(await Promise.race([refusal(pool.key.kid), setTimeout(8_000, 'hangs')]), 'keys_unavailable')
 })
 
 t.test('KeyStore waits for every save before it is closed', async t => {
   let open = 0
   let first = true
   const { pool, keyStore, find } = await startKeyStore(t, {
-    maxAge: 1,
+    cacheTtlSeconds: 1,
     storage: {
       find: async () => undefined,
       save: async () => {
@@ -76,7 +78,7 @@ t.test('KeyStore keeps the newest set last, also where an older save is slow', a
   const saved: number[] = []
   let first = true
   const { pool, find } = await startKeyStore(t, {
-    maxAge: 1,
+    cacheTtlSeconds: 1,
     storage: {
       find: async () => undefined,
       save: async (_issuer, { fetchedAt }) => {

@@ -42,7 +42,7 @@ t.test('KeyStore takes the keys that were kept while the key server is down', as
   t.ok(keyStore.ready)
   const hoursLeft = (key.trustedUntil - performance.now()) / 3_600_000
   t.ok(hoursLeft > 22.9 && hoursLeft <= 23, `trusted for ${hoursLeft} h more`)
-  t.equal(await refusal('unknown'), 'KeysUnavailableError')
+  t.equal(await refusal('unknown'), 'keys_unavailable')
 
   const fresh = makeKey()
   pool.keys = [fresh]
@@ -58,7 +58,7 @@ t.test('KeyStore prefers what it fetches to what was kept', async t => {
   storage.sets.set(pool.issuer, { jwks: JSON.stringify({ keys: [publicJwk(makeKey('kept'))] }), fetchedAt: Date.now() })
   const { find, refusal, events } = await startKeyStore(t, { pool, storage })
   t.equal((await find(pool.key.kid)).kid, pool.key.kid)
-  t.equal(await refusal('kept'), 'UnknownKeyError')
+  t.equal(await refusal('kept'), 'unknown_key')
   t.strictSame(events.map(event => event.type), ['fetched'])
 })
 
@@ -67,13 +67,13 @@ t.test('KeyStore does not go back to what was kept while it has keys in hand', a
   storage.save = async () => {}
   const pool = await startPool(t)
   storage.sets.set(pool.issuer, { jwks: JSON.stringify({ keys: [publicJwk(makeKey('kept'))] }), fetchedAt: Date.now() })
-  const { find, refusal, events } = await startKeyStore(t, { pool, storage, maxAge: 1 })
+  const { find, refusal, events } = await startKeyStore(t, { pool, storage, cacheTtlSeconds: 1 })
   const key = await find(pool.key.kid)
   await pool.down()
   await until(() => events.length === 2)
   t.strictSame(events.map(event => event.type), ['fetched', 'fetch-failed'])
   t.equal(await find(pool.key.kid), key)
-  t.equal(await refusal('kept'), 'KeysUnavailableError')
+  t.equal(await refusal('kept'), 'keys_unavailable')
 })
 
 t.test('KeyStore trusts keys for 24 hours after they were last fetched', async t => {
@@ -84,7 +84,7 @@ t.test('KeyStore trusts keys for 24 hours after they were last fetched', async t
   t.ok(keyStore.ready)
   await until(() => !keyStore.ready)
   t.ok(key.trustedUntil <= performance.now())
-  t.equal(await refusal(pool.key.kid), 'KeysUnavailableError')
+  t.equal(await refusal(pool.key.kid), 'keys_unavailable')
 
   await pool.up()
   await until(() => keyStore.ready, 15)
@@ -96,7 +96,7 @@ t.test('KeyStore does not trust keys that were kept for longer than 24 hours', a
   const storage = memoryStorage()
   const { pool } = await startPoolDown(t, storage, day + 1_000)
   const { keyStore, refusal } = await startKeyStore(t, { pool, storage })
-  t.equal(await refusal(pool.key.kid), 'KeysUnavailableError')
+  t.equal(await refusal(pool.key.kid), 'keys_unavailable')
   t.notOk(keyStore.ready)
 })
 
@@ -132,7 +132,7 @@ for (const [name, find] of Object.entries(broken)) {
     const pool = await startPool(t)
     await pool.down()
     const { keyStore, refusal, events } = await startKeyStore(t, { pool, storage })
-    t.equal(await refusal(pool.key.kid), 'KeysUnavailableError')
+    t.equal(await refusal(pool.key.kid), 'keys_unavailable')
     t.match(events, [{ type: 'storage-failed', issuer: pool.issuer, error: Error }, { type: 'fetch-failed', keysInHand: false }])
     await pool.up()
     await until(() => keyStore.ready)
@@ -144,7 +144,7 @@ t.test('KeyStore does not trust a kept set whose age is unknown', async t => {
   const storage = memoryStorage()
   const { pool } = await startPoolDown(t, storage, NaN)
   const { keyStore, refusal } = await startKeyStore(t, { pool, storage })
-  t.equal(await refusal(pool.key.kid), 'KeysUnavailableError')
+  t.equal(await refusal(pool.key.kid), 'keys_unavailable')
   t.notOk(keyStore.ready)
 })
 

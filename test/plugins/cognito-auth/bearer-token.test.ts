@@ -1,5 +1,5 @@
 import t from 'tap'
-import { readBearer } from '../../../plugins/cognito-auth/bearer.ts'
+import { readBearerToken } from '../../../plugins/cognito-auth/bearer-token.ts'
 
 const read: [rawHeaders: string[], token: string | undefined][] = [
   [['Authorization', 'Bearer a.b.c'], 'a.b.c'],
@@ -21,13 +21,13 @@ const read: [rawHeaders: string[], token: string | undefined][] = [
 ]
 
 for (const [rawHeaders, token] of read) {
-  t.test(`readBearer finds ${token} in ${JSON.stringify(rawHeaders)}`, async t => {
-    t.equal(readBearer(rawHeaders), token)
+  t.test(`readBearerToken finds ${token} in ${JSON.stringify(rawHeaders)}`, async t => {
+    t.equal(readBearerToken(rawHeaders), token)
   })
 }
 
-t.test('readBearer refuses two headers, whatever they hold', async t => {
+t.test('readBearerToken refuses two headers, whatever they hold', async t => {
   for (const values of [['a.b.c', 'a.b.c'], ['', 'Bearer a.b.c'], ['Bearer a.b.c', ''], ['Basic a', 'Bearer a.b.c']]) {
-    t.throws(() => readBearer(values.flatMap(value => ['Authorization', value])), { name: 'TokenRefusal', reason: 'two_headers' })
+    t.throws(() => readBearerToken(values.flatMap(value => ['Authorization', value])), { name: 'TokenRefusal', reason: 'two_headers' })
   }
 })
