@@ -64,7 +64,7 @@ t.test('what is not HTTP is answered with a problem, and the connection closed',
 
   const garbage = await send('\x16\x03\x01 hello\r\n\r\n')
   t.match(garbage, /^HTTP\/1\.1 400 [\s\S]*application\/problem\+json[\s\S]*"code":"validation_failed"/)
-  const oversized = await send(`GET /articles HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(20_000)}\r\n\r\n`)
+  const oversized = await send(`GET /articles HTTP/1.1\r\nHost: a\r\nX-Long: ${'x'.repeat(40_000)}\r\n\r\n`)
   t.match(oversized, /^HTTP\/1\.1 431 [\s\S]*application\/problem\+json[\s\S]*"code":"headers_too_large"/)
   const extensions = await send(`POST /articles HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n1;${'x'.repeat(20_000)}\r\n{\r\n0\r\n\r\n`)
   t.match(extensions, '"code":"payload_too_large"')

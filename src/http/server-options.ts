@@ -27,6 +27,8 @@ export function serverOptions ({ level, trustProxy }: ServerSettings, log?: Dest
     // The migration of a large table may take longer than any time-out.
     pluginTimeout: 0,
     http: {
+      // A token of a user in 100 groups has 12 kB, and a token may have 16 kB. Node's default is 16 kB for all headers.
+      maxHeaderSize: 32 * 1024,
       // Long enough for a slow client, and too short for a client that only holds a connection.
       headersTimeout: 10_000,
       // Node looks for late clients at this interval.

@@ -85,3 +85,16 @@ async function get ({ app }: TestApp, pairs: string[]): Promise<{ status: number
   const [response] = await once(request.end(), 'response')
   return { status: response.statusCode, code: JSON.parse(await text(response)).code, challenge: response.headers['www-authenticate'] }
 }
+
+t.test('GET /me accepts a token of 16 kB over HTTP, and refuses headers of more than 32 kB with 431', async t => {
+  const { app, pool } = await startApp(t)
+  const address = await app.listen({ host: '127.0.0.1', port: 0 })
+  const groups = Array.from({ length: 100 }, (_, index) => `group-${index}-${'x'.repeat(95)}`)
+  const token = pool.idToken({ 'cognito:groups': groups })
+  t.ok(token.length > 14_000 && token.length < 16_384, `${token.length} bytes`)
+  const accepted = await fetch(`${address}/me`, { headers: bearer(token) })
+  t.equal(accepted.status, 200)
+  t.strictSame((await accepted.json()).groups, groups)
+  const refused = await fetch(`${address}/me`, { headers: { ...bearer(token), 'x-long': 'x'.repeat(18_000) } })
+  t.strictSame([refused.status, (await refused.json()).code], [431, 'headers_too_large'])
+})
