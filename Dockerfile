@@ -3,6 +3,7 @@ ARG NODE_IMAGE=docker.io/library/node:24-bookworm-slim
 FROM ${NODE_IMAGE} AS manifests
 WORKDIR /app
 COPY package.json package-lock.json .npmrc ./
+COPY plugins/cognito-auth/package.json plugins/cognito-auth/
 COPY web/package.json web/
 
 # The packages of production. The image has its own Node, so the optional packages, which bring one, stay out.

@@ -17,7 +17,7 @@ const routes = [['**/routes/**'], 'routes are loaded by path']
 const dev = [['**/dev/**'], 'dev/ stays out of the service']
 
 export default [
-  ...neostandard({ ts: true, ignores: ['dist/', 'data/', '.tap/', 'coverage/', 'web/dist/', 'web/src/api/api.ts', 'deploy/aws/cdk.out/'] }),
+  ...neostandard({ ts: true, ignores: ['**/dist/', 'data/', '.tap/', 'coverage/', 'web/src/api/api.ts', 'deploy/aws/cdk.out/'] }),
   { ...mayNotImport(['src/**'], plugins, routes, dev), ignores: ['src/app.ts'] },
   mayNotImport(['src/app.ts'], routes, dev),
   mayNotImport(['plugins/*'], [['./*', '!./cognito-auth'], 'plugins do not import each other'], routes, dev),

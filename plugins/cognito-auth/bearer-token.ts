@@ -1,8 +1,8 @@
 import { refusal } from './errors.ts'
 
 /**
- * Reads the token of a request from its `Authorization` header: `Bearer <token>` (RFC 6750 2.1) with the scheme in any
- * case, or the token alone, as API Gateway's authorizers take it.
+ * Reads the token of a request from its `Authorization` header: `Bearer <token>` (RFC 6750 2.1), the scheme in any case.
+ * A token alone is accepted too, as API Gateway's authorizers do.
  * @param rawHeaders names and values in turn, as Node received them. `request.headers` hides a second `Authorization`.
  * @returns undefined without a token, and for another scheme (RFC 6750 3.1)
  * @throws {CognitoAuthError} `two_headers`

@@ -2,7 +2,7 @@ import { refusal, insufficientScope, missingGroup } from './errors.ts'
 
 export type TokenUse = 'id' | 'access'
 
-/** What the claims of a pool's tokens must be. */
+/** The rules that the claims of a pool's tokens must satisfy. */
 export interface ClaimRules {
   /** `null` accepts any app client of the pool. */
   clientIds: ReadonlySet<string> | null

@@ -1,4 +1,4 @@
-import createError, { type FastifyError } from '@fastify/error'
+import createError, { type FastifyError, type FastifyErrorConstructor } from '@fastify/error'
 
 /** Why a request or a token was refused. The words are stable: use them in logs, metrics and tests. */
 export type RefusalReason =
@@ -6,28 +6,13 @@ export type RefusalReason =
   | 'unknown_key' | 'signature' | 'expired' | 'expiry' | 'not_yet_valid' | 'token_use' | 'client' | 'audience' | 'subject'
   | 'custom_check' | 'group' | 'scope' | 'keys_unavailable'
 
-// Without a stack: writing one down takes as long as a signature, and a refusal is no fault of the code.
-function define<Code extends string, Status extends number> (code: Code, status: Status) {
-  return createError<Code, Status, [message: string, options: { cause: unknown }]>(code, '%s', status, Error, false)
-}
-
-/** The errors of this package with their statuses. */
-const errors = {
-  /** The request has no token. */
-  FST_COGNITO_NO_TOKEN: define('FST_COGNITO_NO_TOKEN', 401),
-  /** The token is not accepted; `reason` says why. */
-  FST_COGNITO_INVALID_TOKEN: define('FST_COGNITO_INVALID_TOKEN', 401),
-  /** The token was good, and its `exp` has passed. */
-  FST_COGNITO_EXPIRED_TOKEN: define('FST_COGNITO_EXPIRED_TOKEN', 401),
-  /** The user is in none of the groups asked for. */
-  FST_COGNITO_MISSING_GROUP: define('FST_COGNITO_MISSING_GROUP', 403),
-  /** The token lacks a scope (RFC 6750 3.1, `insufficient_scope`). */
-  FST_COGNITO_INSUFFICIENT_SCOPE: define('FST_COGNITO_INSUFFICIENT_SCOPE', 403),
-  /** No key of the user pool could be fetched yet, so the token cannot be judged. */
-  FST_COGNITO_KEYS_UNAVAILABLE: define('FST_COGNITO_KEYS_UNAVAILABLE', 503)
-}
-
-export type CognitoAuthErrorCode = keyof typeof errors
+export type CognitoAuthErrorCode =
+  | 'FST_COGNITO_NO_TOKEN'
+  | 'FST_COGNITO_INVALID_TOKEN'
+  | 'FST_COGNITO_EXPIRED_TOKEN'
+  | 'FST_COGNITO_MISSING_GROUP'
+  | 'FST_COGNITO_INSUFFICIENT_SCOPE'
+  | 'FST_COGNITO_KEYS_UNAVAILABLE'
 
 /**
  * An error of this package. Any Fastify error handler answers it correctly: it has the status, and the guard has
@@ -41,9 +26,25 @@ export interface CognitoAuthError extends FastifyError {
   headers: Record<string, string>
 }
 
+type Constructor = FastifyErrorConstructor<{ code: string, statusCode?: number }, [message: string, options: { cause: unknown }]>
+
+const constructors: Record<CognitoAuthErrorCode, Constructor> = {
+  FST_COGNITO_NO_TOKEN: define('FST_COGNITO_NO_TOKEN', 401),
+  FST_COGNITO_INVALID_TOKEN: define('FST_COGNITO_INVALID_TOKEN', 401),
+  FST_COGNITO_EXPIRED_TOKEN: define('FST_COGNITO_EXPIRED_TOKEN', 401),
+  FST_COGNITO_MISSING_GROUP: define('FST_COGNITO_MISSING_GROUP', 403),
+  FST_COGNITO_INSUFFICIENT_SCOPE: define('FST_COGNITO_INSUFFICIENT_SCOPE', 403),
+  FST_COGNITO_KEYS_UNAVAILABLE: define('FST_COGNITO_KEYS_UNAVAILABLE', 503)
+}
+
+// Without a stack: capturing one takes as long as a signature, and a refusal is no fault of the code.
+function define (code: CognitoAuthErrorCode, statusCode: number): Constructor {
+  return createError(code, '%s', statusCode, Error, false)
+}
+
 /** Whether a value is an error of this package. */
 export function isCognitoAuthError (error: unknown): error is CognitoAuthError {
-  return error instanceof Error && 'code' in error && Object.hasOwn(errors, String(error.code))
+  return error instanceof Error && 'code' in error && Object.hasOwn(constructors, String(error.code))
 }
 
 /**
@@ -88,5 +89,5 @@ function make (
   code: CognitoAuthErrorCode, statusCode: CognitoAuthError['statusCode'], reason: RefusalReason, text: string,
   headers: Record<string, string>, cause?: unknown
 ): CognitoAuthError {
-  return Object.assign(new errors[code](`${text}.`, { cause }), { code, statusCode, reason, headers })
+  return Object.assign(new constructors[code](`${text}.`, { cause }), { code, statusCode, reason, headers })
 }

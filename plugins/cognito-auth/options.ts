@@ -7,13 +7,13 @@ import type { KeySetStorage } from './keys/key-set-storage.ts'
 /** A JWK set (RFC 7517 5). */
 export interface JwkSet { keys: object[] }
 
-/** What a custom check is given: the header and the claims of a token whose signature and claims are good. */
+/** The input of a custom check: the header and the claims of a token whose signature and claims are good. */
 export interface CustomCheckInput {
   header: Readonly<Record<string, unknown>>
   payload: Readonly<Record<string, unknown>>
 }
 
-/** What the tokens of a user pool must be. */
+/** The rules that the tokens of a user pool must satisfy. */
 export interface TokenRules {
   /** App clients whose tokens are accepted. `null`, which must be said, accepts any client of the pool. Required. */
   clientId?: string | readonly string[] | null | undefined

@@ -21,7 +21,7 @@ export type { CognitoAuthOptions, CustomCheckInput, JwkSet, TokenRules, UserPool
 export type { TokenStatistics } from './token-verifier.ts'
 export type { VerifiedUser } from './verified-user.ts'
 
-/** What `fastify.cognito`, or the decorator that `namespace` names, has. */
+/** The members of `fastify.cognito`, or of the decorator that `namespace` names. */
 export interface CognitoAuth extends Guards, RequestTokens {
   /** Whether every user pool has keys in hand: what a readiness probe asks. */
   isReady: () => boolean

@@ -1,11 +1,11 @@
-import createError from '@fastify/error'
+import createError, { type FastifyErrorConstructor } from '@fastify/error'
 import type { ClaimRules, TokenUse } from './claims.ts'
 import { listIssuers, type Issuer } from './issuers.ts'
 import { parseKeySet } from './keys/key-set.ts'
 import type { CognitoAuthOptions, TokenRules, UserPoolOptions } from './options.ts'
 
 /** An option is unknown, missing, contradictory or out of range. The message names the options. */
-export const InvalidOptionError = createError('FST_COGNITO_INVALID_OPTION', '%s', 500)
+export const InvalidOptionError: FastifyErrorConstructor = createError('FST_COGNITO_INVALID_OPTION', '%s', 500)
 
 /** A trusted issuer with the rules of its tokens. */
 export interface TrustedIssuer extends Issuer {

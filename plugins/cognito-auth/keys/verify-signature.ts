@@ -8,9 +8,9 @@ import { refusal } from '../errors.ts'
 export type VerifySignature = (token: string) => Record<string, unknown>
 
 /**
- * The verifier of one public key. fast-jwt checks the signature only: `claims.ts` checks the claims, because fast-jwt
- * lets absent claims and `exp: 1e308` pass, and `token-cache.ts` remembers tokens, because fast-jwt's cache gives all
- * requests one mutable object and a flood of forged tokens empties it.
+ * The verifier of one public key. fast-jwt checks the signature only.
+ * `claims.ts` checks the claims, because fast-jwt lets absent claims and `exp: 1e308` pass.
+ * `token-cache.ts` caches tokens, because fast-jwt's cache shares a mutable object and a flood of forged tokens empties it.
  *
  * The key is static: a key function makes the verifier asynchronous and a verification three times as slow.
  * @param pem SubjectPublicKeyInfo in PEM
