@@ -1,6 +1,9 @@
-import type { RequestListener } from 'node:http'
+import { once } from 'node:events'
+import { createServer, type RequestListener } from 'node:http'
+import { connect } from 'node:net'
 import { gzipSync } from 'node:zlib'
 import t from 'tap'
+import { Agent } from 'undici'
 import { keySetFetcher } from '../../../../plugins/cognito-auth/keys/fetch-key-set.ts'
 import { startPool } from '../../../support/app.ts'
 import { publicJwk, until } from '../../../support/user-pool.ts'
@@ -62,6 +65,73 @@ const lies: Record<string, RequestListener> = {
   'a bomb of 100 MB in 100 kB of gzip': (_request, response) => { response.setHeader('content-encoding', 'gzip').end(gzipSync(Buffer.alloc(100 * 2 ** 20, 32))) },
   '256 kB and a byte': (_request, response) => { response.end('{"keys":[{"kid":"a"}]}'.padEnd(256 * 1024 + 1)) }
 }
+
+// The global fetch decompresses by itself: its limit is on what comes out.
+const liesToFetch = Object.entries(lies).filter(([name]) => name !== 'compressed JSON')
+const fetchByFetch = keySetFetcher({ fetch })
+
+for (const [name, answer] of liesToFetch) {
+  t.test(`fetchKeySet with the option fetch gives up on ${name}`, async t => {
+    const pool = await startPool(t)
+    pool.answer = answer
+    await t.rejects(fetchByFetch(pool.issuer, never))
+    pool.answer = pool.publish
+    t.equal(JSON.parse(await fetchByFetch(pool.issuer, never)).keys[0].kid, pool.key.kid)
+  })
+}
+
+t.test('fetchKeySet with the option fetch follows no redirect and gives up after 3 s', async t => {
+  const [pool, slow, other] = [await startPool(t), await startPool(t), await startPool(t)]
+  pool.answer = (_request, response) => { response.writeHead(302, { location: other.issuer }).end() }
+  slow.answer = () => {}
+  await t.rejects(fetchByFetch(pool.issuer, never))
+  await t.rejects(fetchByFetch(slow.issuer, never), { name: 'TimeoutError' })
+  t.strictSame(other.fetches, [])
+})
+
+t.test('fetchKeySet goes through HTTP_PROXY, but not to hosts in NO_PROXY', async t => {
+  const pool = await startPool(t)
+  const tunnels: unknown[] = []
+  const proxy = createServer().on('connect', (request, socket) => {
+    tunnels.push(request.url)
+    const target = connect(Number(new URL(pool.endpoint).port), '127.0.0.1', () => {
+      socket.write('HTTP/1.1 200 OK\r\n\r\n')
+      target.pipe(socket).pipe(target)
+    })
+    target.on('error', () => socket.destroy())
+    socket.on('error', () => target.destroy())
+    t.teardown(() => { target.destroy(); socket.destroy() })
+  }).listen(0, '127.0.0.1')
+  await once(proxy, 'listening')
+  t.teardown(() => proxy.close())
+  const address = proxy.address()
+  const held = { ...process.env }
+  t.teardown(() => { process.env = held })
+  const fetchBehind = (noProxy: string) => {
+    process.env = { ...held, HTTP_PROXY: `http://127.0.0.1:${typeof address === 'object' ? address?.port : ''}`, NO_PROXY: noProxy }
+    return keySetFetcher({})
+  }
+  await fetchBehind('')(pool.issuer, never)
+  t.strictSame(tunnels, [new URL(pool.endpoint).host])
+  await fetchBehind('127.0.0.1')(pool.issuer, never)
+  t.equal(tunnels.length, 1)
+  pool.answer = (_request, response) => { response.end('{"keys":[{"kid":"a"}]}'.padEnd(256 * 1024 + 1)) }
+  await t.rejects(fetchBehind('')(pool.issuer, never), 'the limits hold behind a proxy')
+})
+
+t.test('fetchKeySet sends its requests through the dispatcher that it was given, within the same limits', async t => {
+  const pool = await startPool(t)
+  const asked: unknown[] = []
+  const dispatcher = new Agent().compose(dispatch => (options, handler) => {
+    asked.push(options.path)
+    return dispatch(options, handler)
+  })
+  const fetchByDispatcher = keySetFetcher({ dispatcher })
+  await fetchByDispatcher(pool.issuer, never)
+  t.strictSame(asked, [`/${pool.id}`])
+  pool.answer = (_request, response) => { response.end('{"keys":[{"kid":"a"}]}'.padEnd(256 * 1024 + 1)) }
+  await t.rejects(fetchByDispatcher(pool.issuer, never))
+})
 
 for (const [name, answer] of Object.entries(lies)) {
   t.test(`fetchKeySet gives up on ${name}`, async t => {
