@@ -1,5 +1,4 @@
-// To write down a stack takes longer than to verify a signature, and a token may be refused by four errors, each the cause of
-// the next. A refusal is nobody's fault to look for: what the code itself does wrong keeps its stack.
+// Capturing a stack takes longer than verifying a signature. A refusal is no fault of the code, so it has no stack.
 
 /** An error that does not say where it was made. */
 export class StacklessError extends Error {
@@ -7,17 +6,6 @@ export class StacklessError extends Error {
     const { stackTraceLimit } = Error
     Error.stackTraceLimit = 0
     super(message, options)
-    Error.stackTraceLimit = stackTraceLimit
-  }
-}
-
-/** Does work, at once, whose errors do not say where they were made. */
-export function withoutStacks<Result> (work: () => Result): Result {
-  const { stackTraceLimit } = Error
-  Error.stackTraceLimit = 0
-  try {
-    return work()
-  } finally {
     Error.stackTraceLimit = stackTraceLimit
   }
 }
