@@ -187,6 +187,19 @@ t.test('guards protect WebSocket routes before the upgrade', async t => {
   t.equal(statusCode, 403)
 })
 
+t.test('tokenState is none for a request with two tokens, which the guard refuses', async t => {
+  const { app, pool } = await start(t)
+  let state: unknown
+  app.addHook('onRequest', async request => { state = app.cognito.tokenState(request) })
+  app.get('/', { onRequest: app.authenticate }, async () => 'done')
+  const address = await app.listen({ host: '127.0.0.1', port: 0 })
+  const statusCode = await new Promise((resolve, reject) => {
+    get(address, { headers: ['Host', 'a', 'Authorization', pool.idToken(), 'Authorization', pool.idToken()] })
+      .on('response', response => { response.resume(); resolve(response.statusCode) }).on('error', reject)
+  })
+  t.strictSame([statusCode, state], [401, 'none'])
+})
+
 /** The plugin in a server without anything else. */
 async function start (t: Test, options: Partial<CognitoAuthOptions> = {}, ownPool?: UserPool): Promise<{ app: FastifyInstance, pool: UserPool }> {
   const pool = ownPool ?? await startPool(t)
