@@ -2,6 +2,7 @@ import { Socket } from 'node:net'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
 import { databaseStatistics } from '../src/database/statistics.ts'
+import { hasLargeUnfinishedBody } from '../src/http/body-limit.ts'
 import { LoadShedder } from '../src/http/load-shedder.ts'
 import { temporaryProblem } from '../src/problems/catalogue.ts'
 import { problemBody } from '../src/problems/body.ts'
@@ -68,7 +69,7 @@ const overload: FastifyPluginAsync = async fastify => {
   function refuse (request: FastifyRequest, reply: FastifyReply): void {
     const body = `${before}${request.id}${after}`
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...overloaded.headers })) reply.raw.setHeader(name, value ?? '')
-    if (fastify.isDraining()) reply.raw.setHeader('connection', 'close')
+    if (fastify.isDraining() || hasLargeUnfinishedBody(request)) reply.raw.setHeader('connection', 'close')
     reply.raw
       .writeHead(overloaded.statusCode, { 'content-type': 'application/problem+json; charset=utf-8', 'content-length': body.length })
       .end(body)

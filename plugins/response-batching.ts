@@ -3,6 +3,7 @@
 
 import type { DoneFuncWithErrOrRes, FastifyPluginAsync, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
+import { hasLargeUnfinishedBody } from '../src/http/body-limit.ts'
 
 /** Sends what has been answered in one turn of the event loop together, at its end. */
 const answerTogether: FastifyPluginAsync = async fastify => {
@@ -18,7 +19,7 @@ const answerTogether: FastifyPluginAsync = async fastify => {
     answers = []
     for (const { reply, send } of ready) {
       // Not before: a service that begins to stop while the answer waits would wait for this connection.
-      if (fastify.isDraining()) reply.header('connection', 'close')
+      if (fastify.isDraining() || hasLargeUnfinishedBody(reply.request)) reply.header('connection', 'close')
       try {
         send()
       } catch (cause) {

@@ -73,6 +73,18 @@ t.test('GET with an unfinished chunked body is answered, and its connection clos
   t.match(text, /^connection: close\r$/mi)
 })
 
+t.test('every refusal before the body closes the connection where the body is large or chunked', async t => {
+  const { exchange } = await startOnWire(t, { POST_CONFIRMATION_SECRET: 'whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0' })
+  const requests = [['POST', '/articles', 401], ['POST', '/nowhere', 404], ['PUT', '/articles', 405], ['POST', '/%zz', 400], ['POST', '/cognito/post-confirmation', 401]] as const
+  for (const [method, url, status] of requests) {
+    for (const body of ['Content-Length: 900000000', 'Transfer-Encoding: chunked']) {
+      const { statuses, text } = await exchange(`${method} ${url} HTTP/1.1\r\nHost: a\r\n${body}\r\n\r\n`)
+      t.strictSame(statuses, [status], `${method} ${url} ${body}`)
+      t.match(text, /^connection: close\r$/mi)
+    }
+  }
+})
+
 t.test('GET with a small body is answered on a connection that stays open', async t => {
   const { exchange, pool } = await startOnWire(t)
   const get = (connection: string, body: string) => `GET /articles HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${pool.idToken()}\r\nConnection: ${connection}\r\n${body}`
