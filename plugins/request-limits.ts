@@ -3,6 +3,7 @@ import fp from 'fastify-plugin'
 import { BodyBudget } from '../src/http/body-budget.ts'
 import { clientAddress } from '../src/http/client-address.ts'
 import { ConcurrencyLimit } from '../src/http/concurrency-limit.ts'
+import { requestsInProgress } from '../src/http/requests-in-progress.ts'
 import { type Problem, temporaryProblem } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
@@ -35,6 +36,11 @@ const perUser = { maxRunning: 256, maxWaiting: 768, maxWaitMs }
 const searchesPerUser = { maxRunning: 4, maxWaiting: 64, maxWaitMs }
 /** The requests of one address on routes that take no token, such as the pages. */
 const perAddress = { maxRunning: 256, maxWaiting: 0, maxWaitMs }
+/**
+ * The requests in progress on one connection, for routes without any other limit, such as readiness. Probes do not pipeline.
+ * While the database hung, pipelined requests for readiness took 800 MB (2026-11-28).
+ */
+const maxUnlimitedPerConnection = 10
 /** The bodies that are still arriving, for a container of 256 MB that uses 120 MB of them. */
 const bodies = { maxOwnerBytes: 1024 * 1024, maxBytes: 16 * 1024 * 1024 }
 
@@ -56,9 +62,14 @@ const requestLimits: FastifyPluginAsync = async fastify => {
 
   fastify.addHook('onRequest', (request, reply, done) => {
     request.countsFor = countsFor(request)
-    if (request.countsFor !== 'address' || addresses.admit(request.clientAddress, reply.raw, () => false) === true) done()
+    if (mayBegin(request, reply)) done()
     else done(tooMany())
   })
+
+  function mayBegin ({ clientAddress, countsFor, raw: { socket } }: FastifyRequest, reply: FastifyReply): boolean {
+    if (countsFor === 'nobody') return (requestsInProgress.get(socket)?.size ?? 0) <= maxUnlimitedPerConnection
+    return countsFor !== 'address' || addresses.admit(clientAddress, reply.raw, () => false) === true
+  }
 
   fastify.decorate('admitUser', (request, reply) => {
     if (isSearch(request)) return admitSearch(request, reply)
@@ -119,4 +130,4 @@ function tooMany (): Problem {
   return temporaryProblem('rate_limited', 'Too many requests are in progress.')
 }
 
-export default fp(requestLimits, { name: 'request-limits', dependencies: ['authentication'] })
+export default fp(requestLimits, { name: 'request-limits', dependencies: ['authentication', 'request-outcome'] })

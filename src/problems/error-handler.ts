@@ -10,13 +10,24 @@ export function sendProblem (reply: FastifyReply, error: unknown): void {
   const { errored } = reply.request.raw
   const problem = error === errored ? new Problem('validation_failed', 'The body did not arrive whole.') : asProblem(error)
   reply.request.problem = problem
-  if (problem.code === 'internal_error' || problem.code === 'storage_unavailable') reply.log.error({ err: problem.cause }, problem.message)
+  if (problem.code === 'internal_error' || isNewFailure(problem)) reply.log.error({ err: problem.cause }, problem.message)
   if (staysOpen(reply)) reply.removeHeader('connection')
   reply
     .code(problem.statusCode)
     .headers(problem.headers)
     .type('application/problem+json; charset=utf-8')
     .send(problemBody(problem, reply.request.id))
+}
+
+/** Failures of the database that are in the log. One failure may refuse many requests: concurrent checks of readiness share it. */
+const loggedFailures = new WeakSet<object>()
+
+function isNewFailure ({ code, cause }: Problem): boolean {
+  if (code !== 'storage_unavailable') return false
+  if (typeof cause !== 'object' || cause === null) return true
+  const isNew = !loggedFailures.has(cause)
+  loggedFailures.add(cause)
+  return isNew
 }
 
 /**

@@ -2,6 +2,7 @@ import { renameSync } from 'node:fs'
 import { sql } from 'kysely'
 import t from 'tap'
 import { newDatabase, startApp, startPool } from '../support/app.ts'
+import { startOnWire } from '../support/wire.ts'
 import { until } from '../support/service-process.ts'
 
 t.test('GET /health/live answers without a token', async t => {
@@ -40,6 +41,29 @@ t.test('GET /health/ready ignores an applied migration that this version does no
   const { app } = await startApp(t)
   await sql`INSERT INTO kysely_migration (name, timestamp) VALUES ('2999-01-01-01-future', 'now')`.execute(app.db)
   await until(async () => (await app.inject('/health/ready')).statusCode === 200)
+})
+
+t.test('GET /health/live and /health/ready answer 10 pipelined requests of a connection, and refuse the rest with 429', async t => {
+  const { exchange } = await startOnWire(t)
+  for (const url of ['/health/live', '/health/ready']) {
+    const get = `GET ${url} HTTP/1.1\r\nHost: a\r\n`
+    const { codes } = await exchange(`${`${get}\r\n`.repeat(29)}${get}Connection: close\r\n\r\n`)
+    t.strictSame(codes.filter(code => code === 'rate_limited').length, 20, url)
+  }
+})
+
+t.test('GET /health/ready logs one failure of the database once', async t => {
+  const path = `${t.testdir()}/articles.db`
+  const { app, log } = await startApp(t, { DATABASE_URL: `sqlite:${path}` })
+  await until(async () => (await app.inject('/health/ready')).statusCode === 200)
+  renameSync(path, `${path}.away`)
+  await until(async () => (await app.inject('/health/ready')).statusCode !== 200)
+  const failures = () => log.filter(line => line.includes('The database does not answer')).length
+  const before = failures()
+  const responses = await Promise.all(Array.from({ length: 20 }, () => app.inject('/health/ready')))
+  t.ok(responses.every(({ statusCode }) => statusCode === 503))
+  // The result of a check is cached for a second, so there may be a second failure.
+  t.ok(failures() - before <= 1)
 })
 
 t.test('GET /health/ready does not wait for connections that requests have taken', { skip: process.env.TEST_DATABASE_URL === undefined && 'SQLite has no pool' }, async t => {
