@@ -158,7 +158,7 @@ t.test('a database that cannot be opened is one line without its password', asyn
 t.test('a database below /proc is one line, and no endless loop', { skip: process.platform !== 'linux' }, async t => {
   const { exited, output } = run(t, 'src/server.ts', environment(await startPool(t), { DATABASE_URL: 'sqlite:/proc/nope/x.db' }))
   t.equal(await exited, 1)
-  t.match(output.stderr, /^The service cannot start: the database that DATABASE_URL names cannot be used: ENOENT: [^\n]*\/proc\/nope[^\n]*\n$/)
+  t.match(output.stderr, /^The service cannot start: the database in DATABASE_URL is unusable: ENOENT: [^\n]*\/proc\/nope[^\n]*\n$/)
 })
 
 t.test('secrets are never written, even at the finest log level', async t => {

@@ -1,18 +1,18 @@
 import { readdir } from 'node:fs/promises'
 import { sql } from 'kysely'
 import { Migrator, type Migration, type MigrationProvider } from 'kysely/migration'
-import { withoutTimeLimits } from './open.ts'
+import type { DatabaseHandle } from './handle.ts'
 import type { Database } from './tables.ts'
 
 const folder = new URL('../../migrations/', import.meta.url)
 
 /**
- * Applies the migrations that are not applied yet, under the database's own lock.
- * @returns the names of those applied now
+ * Applies the pending migrations, under the migrator's lock.
+ * @returns the names of the migrations that it applied
  * @throws {Error} the failure of a migration, which is rolled back
  */
-export async function migrateToLatest (db: Database): Promise<string[]> {
-  const { error, results = [] } = await withoutTimeLimits(db, db => migrator(db).migrateToLatest())
+export async function migrateToLatest (database: DatabaseHandle): Promise<string[]> {
+  const { error, results = [] } = await database.withoutTimeLimits(db => migrator(db).migrateToLatest())
   if (error !== undefined) throw error
   return results.map(result => result.migrationName)
 }
@@ -24,8 +24,8 @@ export async function listPendingMigrations (db: Database): Promise<string[]> {
 }
 
 /**
- * The names of this version's migrations that are not applied, in a database that has been migrated before. One small query; the
- * folder is read once per process. Migrations that this version does not know, those of a newer one, are ignored.
+ * The names of this version's migrations that are not applied, in a database that was migrated before. It is one small query,
+ * and the folder is read once per process. Unknown migrations, which a newer version applied, are ignored.
  */
 export async function listUnappliedMigrations (db: Database): Promise<string[]> {
   fileNames ??= readFileNames()
@@ -50,7 +50,9 @@ function migrator (db: Database): Migrator {
 
 const provider: MigrationProvider = {
   async getMigrations () {
-    const migrations = (await readFileNames()).map(async (name): Promise<[string, Migration]> => [withoutExtension(name), await import(new URL(name, folder).href)])
+    const migrations = (await readFileNames()).map(async (name): Promise<[string, Migration]> => {
+      return [withoutExtension(name), await import(new URL(name, folder).href)]
+    })
     return Object.fromEntries(await Promise.all(migrations))
   }
 }

@@ -11,50 +11,55 @@ import { run, until } from '../support/service-process.ts'
 const all = readdirSync(new URL('../../migrations/', import.meta.url)).map(name => name.replace(/\.ts$/, '')).sort()
 
 t.test('migrateToLatest applies every migration in order, and nothing the second time', async t => {
-  const db = openDatabase('sqlite::memory:')
-  t.teardown(() => db.destroy())
+  const database = openDatabase('sqlite::memory:')
+  const { db } = database
+  t.teardown(() => database.close())
   t.strictSame(await listPendingMigrations(db), all)
-  t.strictSame(await migrateToLatest(db), all)
+  t.strictSame(await migrateToLatest(database), all)
   t.strictSame(await listPendingMigrations(db), [])
-  t.strictSame(await migrateToLatest(db), [])
+  t.strictSame(await migrateToLatest(database), [])
 })
 
-t.test('a migration that fails is rolled back whole, and the failure told', async t => {
+t.test('migrateToLatest rolls back every migration and throws when one fails', async t => {
   const path = `${t.testdir()}/articles.db`
   const file = new BetterSqlite3(path)
   t.teardown(() => file.close())
-  // In the way of the first migration's second table.
+  // The first migration creates this table after another one.
   file.exec('CREATE TABLE articles (id INTEGER)')
 
-  const db = openDatabase(`sqlite:${path}`)
-  t.teardown(() => db.destroy())
-  await t.rejects(migrateToLatest(db), /table "?articles"? already exists/)
+  const database = openDatabase(`sqlite:${path}`)
+
+  const { db } = database
+  t.teardown(() => database.close())
+  await t.rejects(migrateToLatest(database), /table "?articles"? already exists/)
   t.strictSame(file.prepare("SELECT name FROM sqlite_master WHERE name = 'users'").all(), [])
   t.strictSame(await listPendingMigrations(db), all)
 
   file.exec('DROP TABLE articles')
-  t.strictSame(await migrateToLatest(db), all)
+  t.strictSame(await migrateToLatest(database), all)
 })
 
-t.test('a database of a newer version of the service is refused', async t => {
-  const db = openDatabase('sqlite::memory:')
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+t.test('migrateToLatest rejects a database of a newer version', async t => {
+  const database = openDatabase('sqlite::memory:')
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   await sql`INSERT INTO kysely_migration VALUES ('2999-01-01-01-future', '2999-01-01T00:00:00.000Z')`.execute(db)
-  await t.rejects(migrateToLatest(db), /2999-01-01-01-future/)
+  await t.rejects(migrateToLatest(database), /2999-01-01-01-future/)
 })
 
-t.test('an id is never given twice', async t => {
-  const db = openDatabase('sqlite::memory:')
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+t.test('SQLite never assigns an id twice', async t => {
+  const database = openDatabase('sqlite::memory:')
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   const alice = { username: 'alice', email: null, issuer: null, sub: null }
   t.match(await insertUser(db, alice), { id: 1 })
   await db.deleteFrom('users').execute()
   t.match(await insertUser(db, alice), { id: 2 })
 })
 
-t.test('ten services that start at once over one SQLite file migrate it once', async t => {
+t.test('ten services that start at once on one SQLite file migrate it once', async t => {
   const pool = await startPool(t)
   const path = `${t.testdir()}/articles.db`
   const services = Array.from({ length: 10 }, () => run(t, 'src/server.ts', environment(pool, { DATABASE_URL: `sqlite:${path}`, PORT: '0' }), { covered: false }))

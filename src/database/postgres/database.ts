@@ -1,0 +1,63 @@
+import { Kysely, PostgresDialect } from 'kysely'
+import type { DatabaseHandle, DatabaseStatistics, OpenOptions, PoolStatistics, SeparateConnection } from '../handle.ts'
+import { queryLog } from '../query-observer.ts'
+import type { Database, Tables } from '../tables.ts'
+import { createPool, type ConnectionPool } from './pool.ts'
+import { readPostgresUrl, type PostgresSettings } from './url.ts'
+
+/** Before the first query there is no pool yet. */
+const unusedPool: PoolStatistics = { maxConnections: 0, open: 0, idle: 0, waiting: 0, waitMs: 0 }
+
+export class PostgresDatabase implements DatabaseHandle {
+  readonly db: Database
+  readonly isSqlite = false
+  readonly #settings: PostgresSettings
+  #pool: ConnectionPool | undefined
+
+  /** @throws {Error} where the URL is invalid */
+  constructor (url: string, { onQuery }: OpenOptions) {
+    const settings = readPostgresUrl(url)
+    if (settings === undefined) throw new Error('this is not a URL of a PostgreSQL database')
+    this.#settings = settings
+    const pool = async () => {
+      this.#pool = await createPool(settings, { maxConnections: settings.maxConnections, hasTimeLimits: true })
+      return this.#pool
+    }
+    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), ...onQuery && { log: queryLog(onQuery) } })
+  }
+
+  dataVersion (): undefined {
+    return undefined
+  }
+
+  statistics (): DatabaseStatistics {
+    return { pool: this.#pool?.statistics ?? unusedPool }
+  }
+
+  async replaceFile (): Promise<false> {
+    return false
+  }
+
+  async withoutTimeLimits<Result> (work: (db: Database) => Promise<Result>): Promise<Result> {
+    const { db, close } = this.#openConnection(false)
+    try {
+      return await work(db)
+    } finally {
+      await close()
+    }
+  }
+
+  openSeparateConnection (): SeparateConnection {
+    return this.#openConnection(true)
+  }
+
+  close (): Promise<void> {
+    return this.db.destroy()
+  }
+
+  #openConnection (hasTimeLimits: boolean): SeparateConnection {
+    const pool = () => createPool(this.#settings, { maxConnections: 1, hasTimeLimits })
+    const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+    return { db, close: () => db.destroy() }
+  }
+}
