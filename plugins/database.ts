@@ -53,11 +53,13 @@ const databasePlugin: FastifyPluginAsync<DatabaseOptions> = async (fastify, { da
     await database.close()
   })
 
-  const applied = await migrateToLatest(database).catch((cause: unknown) => {
+  const onWait = () => fastify.log.info('the migrations wait for a lock of the database')
+  const { applied, unknown } = await migrateToLatest(database, onWait).catch((cause: unknown) => {
     const reason = cause instanceof Error && 'code' in cause ? `${cause.message} (${cause.code})` : cause
     throw new Error(`the database in DATABASE_URL is unusable: ${reason}`, { cause })
   })
   if (applied.length > 0) fastify.log.info({ applied }, 'database migrated')
+  if (unknown.length > 0) fastify.log.warn({ unknown }, 'the database has migrations of a newer version')
   if (database.isSqlite) fileWatch = new FileWatch(database, () => migrateFile(databaseUrl), fastify.log)
 }
 

@@ -7,8 +7,11 @@ if (process.argv.includes('--help')) {
 } else {
   try {
     const database = openDatabase(readDatabaseUrl(process.env))
-    const applied = await migrateToLatest(database).finally(() => database.close())
-    console.log(applied.length === 0 ? 'There are no pending migrations.' : applied.map(name => `Applied ${name}.`).join('\n'))
+    const onWait = () => console.error('Waiting for a lock of the database.')
+    const { applied, unknown } = await migrateToLatest(database, onWait).finally(() => database.close())
+    for (const name of applied) console.log(`Applied ${name}.`)
+    if (applied.length === 0) console.log('There are no pending migrations.')
+    for (const name of unknown) console.log(`The database has ${name} of a newer version.`)
   } catch (error) {
     console.error(`The database was not migrated: ${error instanceof Error ? error.message : error}`)
     process.exitCode = 1

@@ -1,7 +1,8 @@
-import { Kysely, PostgresDialect } from 'kysely'
+import { Kysely } from 'kysely'
 import type { DatabaseHandle, DatabaseStatistics, OpenOptions, PoolStatistics, SeparateConnection } from '../handle.ts'
 import { queryLog } from '../query-observer.ts'
 import type { Database, Tables } from '../tables.ts'
+import { PostgresDialectWithoutLock } from './migration-lock.ts'
 import { createPool, type ConnectionPool } from './pool.ts'
 import { readPostgresUrl, type PostgresSettings } from './url.ts'
 
@@ -23,7 +24,7 @@ export class PostgresDatabase implements DatabaseHandle {
       this.#pool = await createPool(settings, { maxConnections: settings.maxConnections, hasTimeLimits: true })
       return this.#pool
     }
-    this.db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }), ...onQuery && { log: queryLog(onQuery) } })
+    this.db = new Kysely<Tables>({ dialect: new PostgresDialectWithoutLock({ pool }), ...onQuery && { log: queryLog(onQuery) } })
   }
 
   dataVersion (): undefined {
@@ -57,7 +58,7 @@ export class PostgresDatabase implements DatabaseHandle {
 
   #openConnection (hasTimeLimits: boolean): SeparateConnection {
     const pool = () => createPool(this.#settings, { maxConnections: 1, hasTimeLimits })
-    const db = new Kysely<Tables>({ dialect: new PostgresDialect({ pool }) })
+    const db = new Kysely<Tables>({ dialect: new PostgresDialectWithoutLock({ pool }) })
     return { db, close: () => db.destroy() }
   }
 }

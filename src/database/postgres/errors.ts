@@ -37,6 +37,11 @@ export function isPostgresSerializationFailure (error: unknown): boolean {
   return isServerError(error) && (error.code === '40001' || error.code === '40P01')
 }
 
+/** A lock was not free within `lock_timeout`. */
+export function isPostgresLockTimeout (error: unknown): boolean {
+  return isServerError(error) && error.code === '55P03'
+}
+
 /** Whether the server reported the error. https://www.postgresql.org/docs/current/protocol-error-fields.html */
 export function isServerError (error: unknown): error is Error & { severity: string, code: string } {
   return error instanceof Error && 'severity' in error && 'code' in error && typeof error.code === 'string'

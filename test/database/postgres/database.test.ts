@@ -120,7 +120,7 @@ t.test('ten services that start at once on one PostgreSQL migrate it once', asyn
   t.strictSame(await Promise.all(services.map(({ exited }) => exited)), Array.from({ length: 10 }, () => 0))
 })
 
-t.test('migrateToLatest waits longer than the statement timeout of requests', async t => {
+t.test('migrateToLatest waits for a lock longer than the statement timeout of requests, and reports the wait', async t => {
   const url = await newDatabase()
   const database = openDatabase(`${url}?statement_timeout=300`)
   const { db } = database
@@ -136,10 +136,12 @@ t.test('migrateToLatest waits longer than the statement timeout of requests', as
     await done.promise
   })
   await begun.promise
-  const migrating = migrateToLatest(database)
+  const waited = Promise.withResolvers<void>()
+  const migrating = migrateToLatest(database, waited.resolve)
   await t.rejects(listPendingMigrations(db), { code: '57014' }, 'a request times out')
+  await waited.promise
   done.resolve()
-  t.strictSame(await migrating, [])
+  t.strictSame(await migrating, { applied: [], unknown: [] })
   await holding
 })
 
