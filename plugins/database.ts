@@ -35,7 +35,8 @@ const databasePlugin: FastifyPluginAsync<DatabaseOptions> = async (fastify, { da
   const observers: ObserveQuery[] = []
   const hasObservers = metricsPort !== undefined || tracesEndpoint !== undefined
   const onQuery: ObserveQuery = query => observers.forEach(observe => observe(query))
-  const database = openDatabase(databaseUrl, hasObservers ? { onQuery } : {})
+  const onNotice = (message: string) => fastify.log.warn(message)
+  const database = openDatabase(databaseUrl, { onNotice, ...hasObservers && { onQuery } })
   fastify.decorate('database', database)
   fastify.decorate('db', database.db)
   fastify.decorate('observeQueries', observe => { observers.push(observe) })

@@ -23,7 +23,10 @@ export interface DatabaseHandle {
    */
   replaceFile (prepare: () => Promise<unknown>): Promise<boolean>
 
-  /** Runs work that may take long, such as a migration, without the time limits of requests. */
+  /**
+   * Runs work that may take long, such as a migration, without the time limits of requests. Where the server does not accept
+   * connections yet, this waits for it.
+   */
   withoutTimeLimits<Result> (work: (db: Database) => Promise<Result>): Promise<Result>
 
   /** Opens one connection outside of the pool, so that its queries never wait for the pool. SQLite has no pool and shares `db`. */
@@ -42,6 +45,8 @@ export interface OpenOptions {
   mustExist?: boolean
   /** Called after every query. */
   onQuery?: ObserveQuery | undefined
+  /** Called with a message for the operator. */
+  onNotice?: (message: string) => void
 }
 
 export interface DatabaseStatistics {

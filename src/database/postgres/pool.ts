@@ -1,53 +1,67 @@
-import type { Pool, PoolClient } from 'pg'
-import type { PostgresCursor, PostgresPool, PostgresPoolClient, PostgresQueryResult } from 'kysely'
+import pg, { type Pool, type PoolClient } from 'pg'
+import type { PostgresPool } from 'kysely'
 import type { PoolStatistics } from '../handle.ts'
-import { isServerError, markUnavailable, readOnlyCode } from './errors.ts'
+import { PostgresClient } from './client.ts'
+import { isRejectedStartupParameter, markUnavailable, StandbyError } from './errors.ts'
+import { PooledConnection } from './pooled-connection.ts'
 import type { PostgresSettings } from './url.ts'
+
+/** Load balancers and rotated credentials take effect when a connection is replaced. */
+const maxConnectionLifetimeSeconds = 1_800
+/** The limit of the driver where the URL switches the server's limit off. A frozen server or pooler never responds. */
+const defaultQueryTimeoutMs = 60_000
 
 interface PoolOptions {
   maxConnections: number
   hasTimeLimits: boolean
 }
 
+/** Shared by all pools of a database. */
+export interface PoolerState {
+  /** Some poolers, such as PgBouncer, reject `statement_timeout` at the start of a connection. */
+  acceptsStatementTimeout: boolean
+  onNotice: (message: string) => void
+}
+
 /** Creates the driver's pool. It connects when the first query needs a connection. */
-export async function createPool (settings: PostgresSettings, { maxConnections, hasTimeLimits }: PoolOptions): Promise<ConnectionPool> {
-  // Loaded here, so that a service on SQLite starts without it.
-  const { default: pg } = await import('pg')
+export function createPool (settings: PostgresSettings, pooler: PoolerState, { maxConnections, hasTimeLimits }: PoolOptions): ConnectionPool {
   const types = new pg.TypeOverrides()
   // Ids count up from 1 and stay below 2^53.
   types.setTypeParser(pg.types.builtins.INT8, Number)
   const { statementTimeoutMs } = settings
   const pool = new pg.Pool({
+    Client: PostgresClient,
     connectionString: settings.connectionString,
     types,
     application_name: settings.applicationName,
     max: maxConnections,
+    maxLifetimeSeconds: maxConnectionLifetimeSeconds,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     keepAlive: true,
-    // The server cancels a slow statement. Where the server does not answer, the driver gives up a second later.
-    ...hasTimeLimits && statementTimeoutMs > 0 && { statement_timeout: statementTimeoutMs, query_timeout: statementTimeoutMs + 1_000 }
+    // The server cancels a slow statement. Where the server does not respond, the driver gives up a second later.
+    ...hasTimeLimits && pooler.acceptsStatementTimeout && { statement_timeout: statementTimeoutMs },
+    ...hasTimeLimits && { query_timeout: statementTimeoutMs === 0 ? defaultQueryTimeoutMs : statementTimeoutMs + 1_000 }
   })
   // A connection that breaks while it is idle is replaced, or fails its next query. An `error` event without a listener
   // would crash the process.
   pool.on('error', () => {})
   pool.on('connect', client => { client.on('error', () => {}) })
-  return new ConnectionPool(pool)
+  return new ConnectionPool(pool, pooler)
 }
 
-/**
- * A pool that closes a connection after a query timed out on it, or after its server turned out to be a standby. The driver
- * would reuse that connection, and each query on it would fail.
- */
+/** A pool that never hands out a connection to a standby, and that goes without parameters which a pooler rejects. */
 export class ConnectionPool implements PostgresPool {
   readonly #pool: Pool
+  readonly #pooler: PoolerState
   /** When the first waiting query began to wait. It is at latest the start of the query that was served last. */
   #waitingSince = 0
 
-  constructor (pool: Pool) {
+  constructor (pool: Pool, pooler: PoolerState) {
     this.#pool = pool
+    this.#pooler = pooler
   }
 
-  get options (): object {
+  get options (): Pool['options'] {
     return this.#pool.options
   }
 
@@ -55,7 +69,7 @@ export class ConnectionPool implements PostgresPool {
     const startedAt = performance.now()
     if (this.#pool.waitingCount === 0) this.#waitingSince = startedAt
     try {
-      return new PooledConnection(await this.#pool.connect())
+      return new PooledConnection(await this.#connectToPrimary())
     } catch (error) {
       throw markUnavailable(error)
     } finally {
@@ -72,37 +86,31 @@ export class ConnectionPool implements PostgresPool {
   end (): Promise<void> {
     return this.#pool.end()
   }
-}
 
-class PooledConnection implements PostgresPoolClient {
-  readonly #client: PoolClient
-  /** The error after which the connection is unusable. */
-  #fatalError: Error | undefined
-
-  constructor (client: PoolClient) {
-    this.#client = client
+  /** A standby may be stale for ever, so not even reads use it. */
+  async #connectToPrimary (): Promise<PoolClient & PostgresClient> {
+    const client = await this.#connect()
+    const isStandby = await client.isStandby().catch((error: unknown) => {
+      client.release(true)
+      throw error
+    })
+    if (!isStandby) return client
+    client.release(true)
+    throw new StandbyError()
   }
 
-  query<Row> (statement: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<Row>>
-  query<Row> (cursor: PostgresCursor<Row>): PostgresCursor<Row>
-  query<Row> (statement: string | PostgresCursor<Row>, parameters: readonly unknown[] = []): Promise<PostgresQueryResult<Row>> | PostgresCursor<Row> {
-    if (typeof statement !== 'string') throw new Error('cursors are not supported')
-    return this.#query(statement, parameters)
-  }
-
-  async #query<Row> (statement: string, parameters: readonly unknown[]): Promise<PostgresQueryResult<Row>> {
-    if (this.#fatalError !== undefined) throw this.#fatalError
+  async #connect (): Promise<PoolClient & PostgresClient> {
     try {
-      const result: unknown = await this.#client.query(statement, [...parameters])
-      // The type of the rows is the caller's claim, as everywhere in Kysely.
-      return result as PostgresQueryResult<Row>
+      // The pool creates its clients with the class in its options.
+      return await this.#pool.connect() as PoolClient & PostgresClient
     } catch (error) {
-      if (error instanceof Error && (!isServerError(error) || error.code === readOnlyCode)) this.#fatalError = error
-      throw markUnavailable(error)
+      if (!isRejectedStartupParameter(error, 'statement_timeout') || this.#pool.options.statement_timeout === undefined) throw error
     }
-  }
-
-  release (destroy = false): void {
-    this.#client.release(destroy || this.#fatalError !== undefined)
+    delete this.#pool.options.statement_timeout
+    if (this.#pooler.acceptsStatementTimeout) {
+      this.#pooler.acceptsStatementTimeout = false
+      this.#pooler.onNotice('the connection pooler rejects statement_timeout; the service itself cancels slow queries')
+    }
+    return this.#connect()
   }
 }

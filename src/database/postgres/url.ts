@@ -5,14 +5,16 @@ export interface PostgresSettings {
   maxConnections: number
   /** The maximum wait for a connection: a new one, or one that another query uses. */
   connectTimeoutMs: number
-  /** The maximum duration of a statement. 0 is no limit. */
+  /** The maximum duration of a statement at the server. 0 is no limit there. */
   statementTimeoutMs: number
+  /** The maximum wait for the server at the start of the service. */
+  startTimeoutMs: number
 }
 
 export const postgresUrlForm = 'postgres://user@host/database, with any of sslmode (disable, require, verify-ca with sslrootcert, verify-full), sslrootcert, sslcert, sslkey, application_name, ' +
-  'connect_timeout (1 to 60 s), statement_timeout (0 to 3600000 ms), pool_max_conns (1 to 500), options, host and port'
+  'connect_timeout (1 to 60 s), start_timeout (0 to 600 s), statement_timeout (0 to 3600000 ms), pool_max_conns (1 to 500), options, host and port'
 
-const ownParameters = ['application_name', 'connect_timeout', 'statement_timeout', 'pool_max_conns']
+const ownParameters = ['application_name', 'connect_timeout', 'start_timeout', 'statement_timeout', 'pool_max_conns']
 const driverParameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'options', 'host', 'port']
 
 /**
@@ -34,13 +36,22 @@ export function readPostgresUrl (text: string): PostgresSettings | undefined {
   const maxConnections = integer(parameters.get('pool_max_conns') ?? '10', 1, 500)
   const connectTimeoutSeconds = integer(parameters.get('connect_timeout') ?? '3', 1, 60)
   const statementTimeoutMs = integer(parameters.get('statement_timeout') ?? '5000', 0, 3_600_000)
-  if (maxConnections === undefined || connectTimeoutSeconds === undefined || statementTimeoutMs === undefined) return undefined
+  const startTimeoutSeconds = integer(parameters.get('start_timeout') ?? '30', 0, 600)
+  if (maxConnections === undefined || statementTimeoutMs === undefined) return undefined
+  if (connectTimeoutSeconds === undefined || startTimeoutSeconds === undefined) return undefined
 
   const applicationName = parameters.get('application_name') ?? 'articles'
   for (const name of ownParameters) parameters.delete(name)
   // Without this parameter the driver treats every other mode as verify-full, and warns on stderr.
   if (parameters.has('sslmode')) parameters.set('uselibpqcompat', 'true')
-  return { connectionString: url.href, applicationName, maxConnections, connectTimeoutMs: connectTimeoutSeconds * 1_000, statementTimeoutMs }
+  return {
+    connectionString: url.href,
+    applicationName,
+    maxConnections,
+    connectTimeoutMs: connectTimeoutSeconds * 1_000,
+    statementTimeoutMs,
+    startTimeoutMs: startTimeoutSeconds * 1_000
+  }
 }
 
 function integer (text: string, min: number, max: number): number | undefined {

@@ -232,7 +232,7 @@ t.test('a silent connection times out, and the next request gets a new one', asy
   await waitUntilWritable(person)
 })
 
-t.test('a failover to a standby: reads succeed, writes are a 503 until the promotion, no acknowledged article is lost', async t => {
+t.test('a failover to a standby: reads, writes and readiness are a 503 until the promotion, no acknowledged article is lost', async t => {
   const primary = await startPostgres()
   t.teardown(() => primary.remove())
   const database = await newDatabase(primary)
@@ -250,11 +250,18 @@ t.test('a failover to a standby: reads succeed, writes are a 503 until the promo
   relay.target = standby.port
   relay.cut()
   await primary.stop()
-  await until(async () => (await person.request('GET', '/articles')).statusCode === 200)
-  await checkUnavailable(t, person, 'POST')
+  const onStandby = openDatabase(database.replace(String(primary.port), String(standby.port)))
+  t.teardown(() => onStandby.close())
+  await t.rejects(migrateToLatest(onStandby), { message: 'the server is a standby; DATABASE_URL must name the primary' })
+  for (let times = 0; times < 3; times++) {
+    await checkUnavailable(t, person)
+    await checkUnavailable(t, person, 'POST')
+  }
+  await until(async () => (await person.request('GET', '/health/ready')).statusCode === 503)
 
   await query(`${standby.url}/postgres`, 'select pg_promote()')
   await waitUntilWritable(person)
+  await until(async () => (await person.request('GET', '/health/ready')).statusCode === 200)
   const acknowledged = await stop()
   const stored = await storedNames(database.replace(String(primary.port), String(standby.port)))
   t.ok(acknowledged.length > 0)
