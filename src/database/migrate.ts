@@ -23,7 +23,10 @@ export async function migrateToLatest (database: DatabaseHandle, onWait = () => 
   return database.withoutTimeLimits(db => retryAfterLockTimeout(() => migrate(db, database.isSqlite), onWait))
 }
 
-/** The names of this version's migrations that are not applied. The database may be empty. */
+/**
+ * The names of this version's migrations that are not applied. The database may be empty.
+ * @throws {Error} where the database belongs to another application
+ */
 export async function listPendingMigrations (db: Database): Promise<string[]> {
   return (await readMigrationState(db)).pending
 }
@@ -38,7 +41,7 @@ export async function listUnappliedMigrations (db: Database): Promise<string[]> 
 
 async function migrate (db: Database, isSqlite: boolean): Promise<MigrationResult> {
   const { pending, unknown } = isSqlite
-    ? await readMigrationState(db)
+    ? await readMigrationState(db, true)
     : await inTransaction(db, async transaction => {
       await limitLockWait(transaction)
       return readMigrationState(transaction)
@@ -69,10 +72,15 @@ async function standIns (transaction: Database): Promise<Record<string, { up ():
   return Object.fromEntries(names.map(name => [name, { up: async () => {} }]))
 }
 
-async function readMigrationState (db: Database): Promise<{ pending: string[], unknown: string[] }> {
+/** @param isOwnDatabase whether tables of other applications are an error: an SQLite file belongs to one application */
+async function readMigrationState (db: Database, isOwnDatabase = false): Promise<{ pending: string[], unknown: string[] }> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
   const isMigrated = tables.some(({ name }) => name === 'kysely_migration')
-  return compare(await listMigrationNames(), isMigrated ? await listAppliedMigrations(db) : [])
+  const applied = isMigrated ? await listAppliedMigrations(db) : []
+  const names = await listMigrationNames()
+  const isForeign = applied.length > 0 ? !names.some(name => applied.includes(name)) : isOwnDatabase && !isMigrated && tables.length > 0
+  if (isForeign) throw new Error(`the database belongs to another application; its tables: ${tables.map(({ name }) => name).join(', ')}`)
+  return compare(names, applied)
 }
 
 function compare (names: string[], applied: string[]): { pending: string[], unknown: string[] } {

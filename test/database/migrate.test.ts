@@ -20,23 +20,43 @@ t.test('migrateToLatest applies every migration in order, and nothing the second
   t.strictSame(await migrateToLatest(database), { applied: [], unknown: [] })
 })
 
-t.test('migrateToLatest rolls back every migration and throws when one fails', async t => {
+t.test('migrateToLatest rolls back a migration that fails, throws its error, and succeeds later', async t => {
   const path = `${t.testdir()}/articles.db`
+  const database = openDatabase(`sqlite:${path}`)
+  t.teardown(() => database.close())
+  const { db } = database
+  await migrateToLatest(database)
   const file = new BetterSqlite3(path)
   t.teardown(() => file.close())
-  // The first migration creates this table after another one.
-  file.exec('CREATE TABLE articles (id INTEGER)')
+  // The last migration adds three columns. The first one is missing, and the second one exists.
+  const last = all.at(-1)
+  file.prepare('DELETE FROM kysely_migration WHERE name = ?').run(last)
+  file.exec('ALTER TABLE idempotency_keys DROP COLUMN request_fingerprint')
 
-  const database = openDatabase(`sqlite:${path}`)
+  await t.rejects(migrateToLatest(database), /duplicate column name: status/)
+  t.notMatch(file.pragma('table_info(idempotency_keys)'), [{ name: 'request_fingerprint' }])
+  t.strictSame(await listPendingMigrations(db), [last])
 
-  const { db } = database
-  t.teardown(() => database.close())
-  await t.rejects(migrateToLatest(database), /table "?articles"? already exists/)
-  t.strictSame(file.prepare("SELECT name FROM sqlite_master WHERE name = 'users'").all(), [])
-  t.strictSame(await listPendingMigrations(db), all)
+  file.exec('ALTER TABLE idempotency_keys DROP COLUMN status; ALTER TABLE idempotency_keys DROP COLUMN headers')
+  t.strictSame(await migrateToLatest(database), { applied: [last], unknown: [] })
+})
 
-  file.exec('DROP TABLE articles')
-  t.strictSame(await migrateToLatest(database), { applied: all, unknown: [] })
+t.test('migrateToLatest rejects a database of another application, and changes nothing', async t => {
+  const folder = t.testdir()
+  for (const [name, statements] of Object.entries({
+    'other.db': 'CREATE TABLE boxes (id INTEGER)',
+    'kysely.db': "CREATE TABLE kysely_migration (name TEXT, timestamp TEXT); INSERT INTO kysely_migration VALUES ('2020-01-01-boxes', '2020-01-01T00:00:00.000Z')"
+  })) {
+    const file = new BetterSqlite3(`${folder}/${name}`)
+    t.teardown(() => file.close())
+    file.exec(statements)
+    const tables = () => file.prepare('SELECT name FROM sqlite_schema').pluck().all()
+    const before = tables()
+    const database = openDatabase(`sqlite:${folder}/${name}`)
+    t.teardown(() => database.close())
+    await t.rejects(migrateToLatest(database), { message: /^the database belongs to another application; its tables: (boxes|kysely_migration)$/ })
+    t.strictSame(tables(), before)
+  }
 })
 
 t.test('migrateToLatest accepts a database of a newer version and returns its unknown migrations', async t => {

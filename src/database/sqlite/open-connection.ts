@@ -1,9 +1,24 @@
-import { dirname } from 'node:path'
+import { statSync, type Stats } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import BetterSqlite3 from 'better-sqlite3'
 import { makeFolder } from '../make-folder.ts'
 
-/** Opens the file at `path`, created with its folder unless it must exist, or a database in memory (`:memory:`). */
+const accessErrors = /^(SQLITE_CANTOPEN|SQLITE_READONLY|EACCES|EPERM|EROFS)/
+
+/**
+ * Opens the file at `path`, created with its folder unless it must exist, or a database in memory (`:memory:`).
+ * @throws {Error} with the path, the user and the permissions where the file is not accessible
+ */
 export function openConnection (path: string, mustExist: boolean): BetterSqlite3.Database {
+  try {
+    return open(path, mustExist)
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && accessErrors.test(String(error.code))) error.message += `; ${describeAccess(path)}`
+    throw error
+  }
+}
+
+function open (path: string, mustExist: boolean): BetterSqlite3.Database {
   const isFile = path !== ':memory:'
   if (isFile && !mustExist) makeFolder(dirname(path))
   const connection = new BetterSqlite3(path, { timeout: 5_000, fileMustExist: mustExist && isFile })
@@ -23,4 +38,24 @@ export function openConnection (path: string, mustExist: boolean): BetterSqlite3
     throw error
   }
   return connection
+}
+
+/** Owner and mode of the file, and of the nearest folder that exists. SQLite needs to write to both. */
+function describeAccess (path: string): string {
+  const file = resolve(path)
+  let folder = dirname(file)
+  while (find(folder) === undefined && folder !== dirname(folder)) folder = dirname(folder)
+  const paths = [file, folder].map(path => {
+    const found = find(path)
+    return found && `${path} belongs to user id ${found.uid} with mode ${(found.mode & 0o7777).toString(8)}`
+  })
+  return [...paths.filter(text => text !== undefined), `the service runs as user id ${process.geteuid?.()}`].join(', ')
+}
+
+function find (path: string): Stats | undefined {
+  try {
+    return statSync(path)
+  } catch {
+    return undefined
+  }
 }

@@ -47,7 +47,7 @@ t.test('FileWatch logs a missing file once, requests and readiness are 503, and 
 t.test('FileWatch migrates a new file before it is used', async t => {
   const { path, create, list, logged } = await start(t)
   t.equal((await create('before')).statusCode, 201)
-  new BetterSqlite3(`${path}.bare`).exec('create table bags (id integer)').close()
+  new BetterSqlite3(`${path}.bare`).exec('create table bags (id integer); drop table bags').close()
   renameSync(`${path}.bare`, path)
   await until(() => logged(40).length > 0)
   t.strictSame(await list(), [])
