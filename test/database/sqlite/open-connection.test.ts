@@ -21,11 +21,11 @@ t.test('openConnection names path, owner, mode and user where a file is not acce
   writeFileSync(`${folder}/readonly.db`, '')
   chmodSync(`${folder}/readonly.db`, 0o444)
   chmodSync(folder, 0o555)
-  t.teardown(() => chmodSync(folder, 0o755))
   for (const path of [`${folder}/articles.db`, `${folder}/new/articles.db`, `${folder}/readonly.db`]) {
     const owner = `${folder}${path.endsWith('readonly.db') ? '/readonly.db' : ''} belongs to user id ${process.getuid?.()} with mode `
     t.throws(() => withoutRoot(() => openConnection(path, false)), { message: new RegExp(`; .*the service runs as user id ${user}$`) }, path)
     t.throws(() => withoutRoot(() => openConnection(path, false)), { message: new RegExp(owner) }, path)
   }
+  chmodSync(folder, 0o755)
   t.end()
 })
