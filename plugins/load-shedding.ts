@@ -1,7 +1,6 @@
 import { Socket } from 'node:net'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { databaseStatistics } from '../src/database/statistics.ts'
 import { hasLargeUnfinishedBody } from '../src/http/body-limit.ts'
 import { LoadShedder } from '../src/http/load-shedder.ts'
 import { temporaryProblem } from '../src/problems/catalogue.ts'
@@ -23,7 +22,10 @@ const overload: FastifyPluginAsync = async fastify => {
   let refused = 0
   let waiting: [FastifyRequest, FastifyReply][] = []
   const shedder = new LoadShedder({
-    databaseLine: () => databaseStatistics(fastify.db).pool,
+    databaseLine: () => {
+      const { pool } = fastify.database.statistics()
+      return pool && { waiting: pool.waiting, wait: pool.waitMs }
+    },
     tokenLine: () => {
       const { waiting, waitMs } = fastify.cognito.tokenStatistics().queue
       return { waiting, wait: waitMs }

@@ -1,7 +1,6 @@
 import type { Server } from 'node:http'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
-import { databaseStatistics } from '../src/database/statistics.ts'
 import { listenForScrapes, urlOf } from '../src/telemetry/metrics-server.ts'
 import type { ProblemCode } from '../src/problems/catalogue.ts'
 
@@ -25,7 +24,7 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   const instruments = buildInstruments({
     keys: () => fastify.cognito.keySetStatistics(),
     tokens: () => fastify.cognito.tokenStatistics(),
-    database: () => databaseStatistics(fastify.db),
+    database: () => fastify.database.statistics(),
     connections: () => fastify.connectionStatistics()
   })
 

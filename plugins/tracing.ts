@@ -51,12 +51,12 @@ const tracing: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndp
 
   const system = databaseUrl.startsWith('sqlite:') ? 'sqlite' : 'postgresql'
   const tracer = provider.getTracer('articles')
-  const traceQuery: ObserveQuery = ({ kind, duration, failed }) => {
+  const traceQuery: ObserveQuery = ({ kind, durationSeconds, failed }) => {
     // What the service does on its own is no part of any trace.
     if (trace.getSpan(context.active()) === undefined) return
     const span = tracer.startSpan(`database ${kind}`, {
       kind: SpanKind.CLIENT,
-      startTime: Date.now() - duration * 1000,
+      startTime: Date.now() - durationSeconds * 1000,
       attributes: { 'db.system.name': system, 'db.operation.name': kind }
     })
     if (failed) span.setStatus({ code: SpanStatusCode.ERROR })

@@ -62,7 +62,7 @@ FormatRegistry.Set('port', value => isInteger(value, 0, 65_535))
 FormatRegistry.Set('max-age', value => isInteger(value, 1, 86_400))
 FormatRegistry.Set('rate-limit', value => isInteger(value, 0, 1_000_000_000))
 FormatRegistry.Set('window', value => isInteger(value, 1, 86_400))
-FormatRegistry.Set('database-url', value => /^sqlite:.+/.test(value) || readPostgresUrl(value) !== undefined)
+FormatRegistry.Set('database-url', value => /^sqlite:(?!file:)[^?]+$/.test(value) || readPostgresUrl(value) !== undefined)
 FormatRegistry.Set('redis-url', value => /^rediss?:$/.test(URL.parse(value)?.protocol ?? ''))
 
 const someOf = (item: string) => `^\\s*${item}\\s*(,\\s*${item}\\s*)*,?\\s*$`

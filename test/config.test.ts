@@ -201,7 +201,7 @@ t.test('variables that hold secrets are read', async t => {
 t.test('variables that hold secrets are refused without being shown', async t => {
   const bad = {
     POST_CONFIRMATION_SECRET: ['whsec_secret', 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw', 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLa!secret'],
-    DATABASE_URL: ['mysql://articles:secret@db/articles', 'secret', 'sqlite:', 'postgres//articles:secret@db'],
+    DATABASE_URL: ['mysql://articles:secret@db/articles', 'secret', 'sqlite:', 'postgres//articles:secret@db', 'sqlite:file:secret.db?mode=ro', 'sqlite:secret.db?mode=ro'],
     REDIS_URL: ['http://:secret@redis', 'secret']
   }
   for (const [name, values] of Object.entries(bad)) {

@@ -7,7 +7,7 @@ import { relative } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import { startPostgres } from './support/embedded-postgres.ts'
 
-const onEither = ['test/routes', 'test/articles', 'test/idempotency', 'test/deploy/replicas.test.ts', 'test/users', 'test/openapi/client.test.ts', 'test/attacks/hostile-requests.test.ts', 'test/plugins/local-user.test.ts', 'test/plugins/cognito-auth/keys/key-store.test.ts']
+const onEither = ['test/routes', 'test/articles', 'test/idempotency', 'test/deploy/replicas.test.ts', 'test/users', 'test/openapi/client.test.ts', 'test/attacks/hostile-requests.test.ts', 'test/plugins/local-user.test.ts', 'test/database/rollback.test.ts', 'test/plugins/cognito-auth/keys/key-store.test.ts']
 
 const tapProgram = fileURLToPath(new URL('../node_modules/tap/dist/esm/run.mjs', import.meta.url))
 

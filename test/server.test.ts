@@ -148,7 +148,7 @@ t.test('a port that is taken is one line that names it', async t => {
 t.test('a database that cannot be opened is one line without its password', async t => {
   const pool = await startPool(t)
   const folder = t.testdir({ 'articles.db': 'This is a letter, and not a database at all.' })
-  for (const url of [`sqlite:${folder}`, `sqlite:${folder}/articles.db`, `sqlite:${folder}/articles.db/articles.db`, 'postgres://articles:hunter2@127.0.0.1:1/articles']) {
+  for (const url of [`sqlite:${folder}`, `sqlite:${folder}/articles.db`, `sqlite:${folder}/articles.db/articles.db`, 'postgres://articles:hunter2@127.0.0.1:1/articles?start_timeout=1']) {
     const service = run(t, 'src/server.ts', environment(pool, { DATABASE_URL: url }))
     await refusesToStart(t, service, [/^The service cannot start: .+/])
     t.notMatch(service.output.stdout + service.output.stderr, 'hunter2')
@@ -158,7 +158,7 @@ t.test('a database that cannot be opened is one line without its password', asyn
 t.test('a database below /proc is one line, and no endless loop', { skip: process.platform !== 'linux' }, async t => {
   const { exited, output } = run(t, 'src/server.ts', environment(await startPool(t), { DATABASE_URL: 'sqlite:/proc/nope/x.db' }))
   t.equal(await exited, 1)
-  t.match(output.stderr, /^The service cannot start: the database that DATABASE_URL names cannot be used: ENOENT: [^\n]*\/proc\/nope[^\n]*\n$/)
+  t.match(output.stderr, /^The service cannot start: the database in DATABASE_URL is unusable: ENOENT: [^\n]*\/proc\/nope[^\n]*\n$/)
 })
 
 t.test('secrets are never written, even at the finest log level', async t => {

@@ -32,16 +32,16 @@ export async function compare (url: string, clients: Client[]): Promise<Comparis
 }
 
 async function readArticles (url: string): Promise<Map<number, Article>> {
-  const db = openDatabase(url, { mustExist: true })
+  const database = openDatabase(url, { mustExist: true })
   try {
     const articles = new Map<number, Article>()
     for (let after: number | undefined = 0; after !== undefined;) {
-      const { rows, next }: Awaited<ReturnType<typeof listArticles>> = await listArticles(db, { limit: 1_000, after, order: 'asc' })
+      const { rows, next }: Awaited<ReturnType<typeof listArticles>> = await listArticles(database.db, { limit: 1_000, after, order: 'asc' })
       for (const article of rows) articles.set(article.id, article)
       after = next
     }
     return articles
   } finally {
-    await db.destroy()
+    await database.close()
   }
 }

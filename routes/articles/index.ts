@@ -21,7 +21,7 @@ interface ArticlesOptions {
 const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { adminGroup }) => {
   fastify.addHook('onSend', sendConditionally)
 
-  const pages = new Answers(fastify.db, async (query: ListQuery, url, searcher) => {
+  const pages = new Answers(fastify.database, async (query: ListQuery, url, searcher) => {
     const list = () => listArticles(fastify.db, query)
     const { rows, next } = searcher === '' ? await list() : await fastify.searches.run(searcher, list)
     const text = serialize(ArticleListSchema, rows)
@@ -29,7 +29,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     return jsonAnswer(text, { etag: entityTag(text, `${link}`), ...(link && { link }) })
   })
 
-  const members = new Answers(fastify.db, async (id: number) => {
+  const members = new Answers(fastify.database, async (id: number) => {
     const article = await findArticle(fastify.db, id)
     if (article === undefined) throw new Problem('not_found', 'There is no such article.')
     return jsonAnswer(serialize(ArticleSchema, article), { etag: articleTag(article) })

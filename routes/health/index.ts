@@ -7,7 +7,7 @@ import { json, problems } from '../../src/openapi/responses.ts'
 const HealthSchema = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' })
 
 const health: FastifyPluginAsyncTypebox = async fastify => {
-  const readiness = new Readiness(fastify.db)
+  const readiness = new Readiness(fastify.database)
   fastify.addHook('onClose', () => readiness.close())
 
   fastify.get('/live', {

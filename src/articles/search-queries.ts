@@ -4,7 +4,7 @@
 // all trigrams of its text, and the queued ones, and compares the names themselves. So an index entry that is stale costs time only.
 
 import { sql } from 'kysely'
-import { isSqlite } from '../database/open.ts'
+import { isSqlite } from '../database/sqlite/dialect.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { containing, type Range } from '../database/text-search.ts'

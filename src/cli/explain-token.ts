@@ -59,7 +59,8 @@ interface Explanation { accepted: boolean, lines: string[] }
 /** @returns whether the service accepts the token */
 async function explain (token: string, config: Config, print: (line: string) => void): Promise<boolean> {
   const issuers = listIssuers(config)
-  const db = openDatabase(config.databaseUrl, { mustExist: true })
+  const handle = openDatabase(config.databaseUrl, { mustExist: true })
+  const { db } = handle
   try {
     const verdict = await verify(token, config)
     const { accepted, lines } = verdict instanceof Problem ? refused(verdict, token, config, issuers) : await verified(verdict, token, config, db, issuers)
@@ -68,7 +69,7 @@ async function explain (token: string, config: Config, print: (line: string) => 
     print(await check('database', () => database(db)))
     return accepted
   } finally {
-    await db.destroy()
+    await handle.close()
   }
 }
 

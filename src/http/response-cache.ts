@@ -3,10 +3,9 @@
 
 import type { FastifyReply, FastifyRequest } from 'fastify'
 import { isNotModified } from './conditional-request.ts'
-import { GatheredReads } from '../database/batch-loader.ts'
-import { changeMark } from '../database/open.ts'
-import { ReadCache } from '../database/versioned-cache.ts'
-import type { Database } from '../database/tables.ts'
+import type { DatabaseHandle } from '../database/handle.ts'
+import { SingleFlight } from '../database/single-flight.ts'
+import { VersionedCache } from '../database/versioned-cache.ts'
 
 export interface Answer {
   /** JSON, as bytes: they are neither counted nor encoded again. */
@@ -26,18 +25,16 @@ const maxMadeTogether = 16
 
 /** The answers of a route. */
 export class Answers<Question> {
-  readonly #kept: ReadCache<Answer>
-  readonly #made: GatheredReads<{ question: Question, url: string, user: string }, Answer>
+  readonly #database: DatabaseHandle
+  readonly #make: (question: Question, url: string, user: string) => Promise<Answer>
+  readonly #cache: VersionedCache<Answer>
+  readonly #flights = new SingleFlight<Answer>(maxMadeTogether)
 
   /** @param make reads from the database what is asked for at an address, and makes the answer */
-  constructor (db: Database, make: (question: Question, url: string, user: string) => Promise<Answer>) {
-    this.#kept = new ReadCache(db, maxCacheBytes, sizeOf)
-    this.#made = new GatheredReads(() => async ({ question, url, user }) => {
-      const mark = changeMark(db)
-      const answer = await make(question, url, user)
-      this.#kept.set(url, answer, mark)
-      return answer
-    }, maxMadeTogether)
+  constructor (database: DatabaseHandle, make: (question: Question, url: string, user: string) => Promise<Answer>) {
+    this.#database = database
+    this.#make = make
+    this.#cache = new VersionedCache(database, maxCacheBytes, sizeOf)
   }
 
   /**
@@ -47,11 +44,22 @@ export class Answers<Question> {
    * @returns what the handler is to return: the body, where it can be, since Fastify waits for a reply, and that costs more
    */
   send (request: FastifyRequest, reply: FastifyReply, question: Question, user = ''): void | Promise<Buffer | FastifyReply> {
-    const { url, changeMark: mark } = request
-    const kept = this.#kept.get(url, mark)
+    const { url, dataVersion } = request
+    const cached = this.#cache.get(url, dataVersion)
     // To return undefined would be to answer later.
-    if (kept === undefined) return this.#made.ask(`${user} ${url}`, { question, url, user }).then(answer => prepare(request, reply, answer) ?? reply.send())
-    reply.send(prepare(request, reply, kept))
+    if (cached === undefined) {
+      const made = this.#flights.run(`${user} ${url}`, () => this.#makeAndCache(question, url, user))
+      return made.then(answer => prepare(request, reply, answer) ?? reply.send())
+    }
+    reply.send(prepare(request, reply, cached))
+  }
+
+  async #makeAndCache (question: Question, url: string, user: string): Promise<Answer> {
+    // The work starts after the request's own data version was read. A write in between must not keep it from being cached.
+    const version = this.#database.dataVersion()
+    const answer = await this.#make(question, url, user)
+    this.#cache.set(url, answer, version)
+    return answer
   }
 }
 

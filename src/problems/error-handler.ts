@@ -1,7 +1,7 @@
 import type { FastifyReply } from 'fastify'
 import { isCognitoAuthError } from '../../plugins/cognito-auth/index.ts'
 import { authenticationProblem } from '../cognito/authentication-problem.ts'
-import { isStorageUnavailable } from '../database/open.ts'
+import { isStorageUnavailable } from '../database/errors.ts'
 import { temporaryProblem, Problem, type ProblemCode } from './catalogue.ts'
 import { problemBody } from './body.ts'
 

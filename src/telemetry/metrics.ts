@@ -1,7 +1,7 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { KeySetStatistics } from '../../plugins/cognito-auth/index.ts'
+import type { DatabaseStatistics } from '../database/handle.ts'
 import type { QueryObservation } from '../database/query-observer.ts'
-import type { DatabaseStatistics } from '../database/statistics.ts'
 import { catalogue, type ProblemCode } from '../problems/catalogue.ts'
 import type { Exposition } from './metrics-server.ts'
 
@@ -74,7 +74,7 @@ export function buildInstruments (sources: Sources): Instruments {
   return {
     observeRequest: (method, route, status, seconds) => requestsOf(method, route, status).observe(seconds),
     countRefusal: (code, reason = undefined) => refusals.inc({ code, reason: reason ?? 'none' }),
-    observeQuery: ({ kind, failed, duration }) => queries.observe({ kind, outcome: failed ? 'failure' : 'success' }, duration),
+    observeQuery: ({ kind, failed, durationSeconds }) => queries.observe({ kind, outcome: failed ? 'failure' : 'success' }, durationSeconds),
     expose: async () => ({ contentType: register.contentType, text: await register.metrics() })
   }
 }
@@ -121,16 +121,16 @@ function collectTokens (register: Registry, { tokens }: Sources): void {
 }
 
 function collectDatabase (register: Registry, { database }: Sources): void {
-  const { pool, grouped } = database()
+  const { pool, groupCommits } = database()
   if (pool !== undefined) {
     measure(register, 'database_pool_connections', 'Connections that are open', () => database().pool?.open ?? 0)
     measure(register, 'database_pool_idle_connections', 'Connections that no query has', () => database().pool?.idle ?? 0)
     measure(register, 'database_pool_waiting_queries', 'Queries that wait for a connection', () => database().pool?.waiting ?? 0)
-    measure(register, 'database_pool_size', 'Connections that may be open', () => database().pool?.size ?? 0)
+    measure(register, 'database_pool_size', 'Connections that may be open', () => database().pool?.maxConnections ?? 0)
   }
-  if (grouped !== undefined) {
-    count(register, 'database_group_commits_total', 'Commits of writes and transactions that arrived together', () => database().grouped?.commits ?? 0)
-    count(register, 'database_group_commit_writes_total', 'Writes and transactions in those commits', () => database().grouped?.writes ?? 0)
+  if (groupCommits !== undefined) {
+    count(register, 'database_group_commits_total', 'Commits of writes and transactions that arrived together', () => database().groupCommits?.commits ?? 0)
+    count(register, 'database_group_commit_writes_total', 'Writes and transactions in those commits', () => database().groupCommits?.writes ?? 0)
   }
 }
 

@@ -14,9 +14,10 @@ const crowd = 300
 /** A database with one article of Alice's, and a count of its queries. */
 async function startWithArticle (t: Test) {
   const queries: QueryObservation[] = []
-  const db = openDatabase(await newDatabase(t), { onQuery: query => queries.push(query) })
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+  const database = openDatabase(await newDatabase(t), { onQuery: query => queries.push(query) })
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   const alice = await insertUser(db, { username: 'alice', email: null, issuer: 'issuer', sub: 'alice' })
   if (alice === undefined) throw new Error('the user was not stored')
   await insertArticle(db, { name: 'first', author: alice })

@@ -32,9 +32,10 @@ const now = () => Math.floor(Date.now() / 1000)
 async function start (t: Test, changes: Record<string, string> = {}): Promise<Started> {
   const pool = await startPool(t)
   const DATABASE_URL = `sqlite:${t.testdir()}/articles.db`
-  const db = openDatabase(DATABASE_URL)
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+  const database = openDatabase(DATABASE_URL)
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   return {
     pool,
     db,

@@ -26,12 +26,13 @@ function start (t: Test, variables: Record<string, string> = {}) {
     },
     /** Does something to the database as another process would, between two commands. */
     over: async <Result>(work: (db: Database) => Promise<Result>): Promise<Result> => {
-      const db = openDatabase(DATABASE_URL)
+      const database = openDatabase(DATABASE_URL)
+      const { db } = database
       try {
-        await migrateToLatest(db)
+        await migrateToLatest(database)
         return await work(db)
       } finally {
-        await db.destroy()
+        await database.close()
       }
     }
   }

@@ -5,7 +5,7 @@ import { startApp } from '../support/app.ts'
 t.test('Answers keeps large pages within a bound, and drops the oldest', async t => {
   let made = 0
   const { app } = await startApp(t, { DATABASE_URL: 'sqlite::memory:' }, undefined, app => {
-    const page = () => new Answers(app.db, async (kilobytes: number) => {
+    const page = () => new Answers(app.database, async (kilobytes: number) => {
       made++
       return jsonAnswer(`"${'x'.repeat(kilobytes * 1_000)}"`, { etag: '"x"', link: '</pages>; rel="next"' })
     })

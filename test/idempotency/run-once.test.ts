@@ -62,9 +62,10 @@ t.test('POST /articles stores what the version before can replay beside this one
 })
 
 t.test('once rejects a key that comes back with another method, path or body', async t => {
-  const db = openDatabase(await newDatabase(t))
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+  const database = openDatabase(await newDatabase(t))
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   await insertUser(db, { username: 'alice', email: null, issuer: 'issuer', sub: 'alice' })
   const response = { status: 200, headers: { etag: '"x"' }, body: 'done' }
   let runs = 0

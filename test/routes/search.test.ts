@@ -3,7 +3,8 @@ import t, { type Test } from 'tap'
 import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
 import { indexQueuedBlocks, trigramQuery } from '../../src/articles/search-queries.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
-import { isSqlite, openDatabase } from '../../src/database/open.ts'
+import { openDatabase } from '../../src/database/open.ts'
+import { isSqlite } from '../../src/database/sqlite/dialect.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { insertUser } from '../../src/users/queries.ts'
 import { newDatabase, startApp } from '../support/app.ts'
@@ -89,33 +90,34 @@ t.test('a failure to index is logged once, and search goes on', { skip: process.
   const alice = person(app, pool, 'alice')
   await sql`create trigger refuse before delete on articles_search_queue begin select raise(abort, 'no'); end`.execute(app.db)
   await alice.request('POST', '/articles', { payload: { name: 'On bread' } })
-  await until(() => log.some(line => line.includes('could not be brought up to date')))
+  await until(() => log.some(line => line.includes('the search index was not updated')))
   t.equal((await alice.request('GET', '/articles?q=bread')).json().length, 1)
   await sql`drop trigger refuse`.execute(app.db)
   await until(async () => (await sql`select 1 from articles_search_queue`.execute(app.db)).rows.length === 0)
-  t.equal(log.filter(line => line.includes('could not be brought up to date')).length, 1)
+  t.equal(log.filter(line => line.includes('the search index was not updated')).length, 1)
 })
 
 t.test('on PostgreSQL, a role that may not create the extension has no index, and search finds the same', { skip: process.env.TEST_DATABASE_URL === undefined && 'needs PostgreSQL' }, async t => {
   const url = new URL(await newDatabase(t))
   const owner = openDatabase(url.href)
   const role = url.pathname.slice(1)
-  await sql.raw(`create role ${role} login password 'password'`).execute(owner)
-  await sql.raw(`grant create on schema public to ${role}`).execute(owner)
+  await sql.raw(`create role ${role} login password 'password'`).execute(owner.db)
+  await sql.raw(`grant create on schema public to ${role}`).execute(owner.db)
   t.teardown(async () => {
-    await sql.raw(`drop owned by ${role}`).execute(owner)
-    await sql.raw(`drop role ${role}`).execute(owner)
-    await owner.destroy()
+    await sql.raw(`drop owned by ${role}`).execute(owner.db)
+    await sql.raw(`drop role ${role}`).execute(owner.db)
+    await owner.close()
   })
   url.username = role
   url.password = 'password'
-  const db = openDatabase(url.href)
-  await migrateToLatest(db)
+  const database = openDatabase(url.href)
+  const { db } = database
+  await migrateToLatest(database)
   await db.insertInto('articles').values({ name: 'On bread', name_key: 'on bread', created_at: '', updated_at: '' }).execute()
   t.strictSame(await listAll(db, { q: 'bread', order: 'desc', limit: 1 }), [1])
-  const { rows } = await sql`select from pg_extension where extname = 'pg_trgm'`.execute(owner)
+  const { rows } = await sql`select from pg_extension where extname = 'pg_trgm'`.execute(owner.db)
   t.equal(rows.length, 0)
-  await db.destroy()
+  await database.close()
 })
 
 t.test('100 searches of one user at once leave another user a turn before they are all answered', async t => {
@@ -156,9 +158,10 @@ t.test('trigramQuery has every trigram of a short text, ten of a longer one, and
 })
 
 async function startDatabase (t: Test, migrated = true): Promise<Database> {
-  const db = openDatabase(await newDatabase(t))
-  t.teardown(() => db.destroy())
-  if (migrated) await migrateToLatest(db)
+  const database = openDatabase(await newDatabase(t))
+  const { db } = database
+  t.teardown(() => database.close())
+  if (migrated) await migrateToLatest(database)
   return db
 }
 

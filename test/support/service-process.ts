@@ -17,16 +17,18 @@ interface RunOptions {
   nodeArgs?: string[]
   /** Whether the lines that the process reaches count for coverage. A process without coverage starts in half the time. */
   covered?: boolean
-  /** Where the compiled service is. By default the TypeScript of the repository runs. */
+  /** The folder of another copy of the service. By default the repository's own runs. */
   folder?: string
+  /** Whether that copy is compiled to JavaScript. */
+  isCompiled?: boolean
 }
 
 /** Runs a file of the repository as a process of its own, with these variables and none that the tests' own environment has. */
-export function run (t: Test, file: string, variables: Record<string, string>, { args = [], nodeArgs = [], covered = true, folder }: RunOptions = {}): RunningProcess {
+export function run (t: Test, file: string, variables: Record<string, string>, { args = [], nodeArgs = [], covered = true, folder, isCompiled = folder !== undefined }: RunOptions = {}): RunningProcess {
   const own = (name: string) => name in EnvironmentSchema.properties || name === 'NODE_ENV' || (!covered && /^(NODE_OPTIONS$|_TAPJS)/.test(name))
   const inherited = Object.entries(process.env).filter(([name]) => !own(name))
   const root = folder ?? fileURLToPath(new URL('../..', import.meta.url))
-  const path = join(root, folder === undefined ? file : file.replace(/\.ts$/, '.js'))
+  const path = join(root, isCompiled ? file.replace(/\.ts$/, '.js') : file)
   const child = spawn(process.execPath, [...nodeArgs, path, ...args], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...variables }

@@ -311,8 +311,9 @@ t.test('a user whom another process disables is refused from the next request on
   const pool = await startPool(t)
   const DATABASE_URL = await newDatabase(t)
   const { app } = await startApp(t, { ...auto, DATABASE_URL }, pool)
-  const db = openDatabase(DATABASE_URL)
-  t.teardown(() => db.destroy())
+  const database = openDatabase(DATABASE_URL)
+  const { db } = database
+  t.teardown(() => database.close())
   const alice = person(app, pool, 'alice')
   t.equal(answer(await alice.request('GET', '/me')), 1)
   for (const disabled of [true, false, true]) {
