@@ -1,11 +1,11 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
-import { Answers, jsonAnswer } from '../../src/http/response-cache.ts'
+import { ResponseCache, jsonResponse, type CachedResponse } from '../../src/http/response-cache.ts'
 import { changeArticle, type Change } from '../../src/articles/change-article.ts'
 import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
 import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema, type Article } from '../../src/articles/schemas.ts'
-import { entityTag, IfMatchSchema, sendConditionally } from '../../src/http/conditional-request.ts'
+import { entityTag, IfMatchSchema } from '../../src/http/conditional-request.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/run-once.ts'
 import { prepareReply, type StoredResponse } from '../../src/idempotency/stored-response.ts'
@@ -19,21 +19,8 @@ interface ArticlesOptions {
 }
 
 const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { adminGroup }) => {
-  fastify.addHook('onSend', sendConditionally)
-
-  const pages = new Answers(fastify.db, async (query: ListQuery, url, searcher) => {
-    const list = () => listArticles(fastify.db, query)
-    const { rows, next } = searcher === '' ? await list() : await fastify.searches.run(searcher, list)
-    const text = serialize(ArticleListSchema, rows)
-    const link = next === undefined ? undefined : nextLink(fastify.prefix, url, next)
-    return jsonAnswer(text, { etag: entityTag(text, `${link}`), ...(link && { link }) })
-  })
-
-  const members = new Answers(fastify.db, async (id: number) => {
-    const article = await findArticle(fastify.db, id)
-    if (article === undefined) throw new Problem('not_found', 'There is no such article.')
-    return jsonAnswer(serialize(ArticleSchema, article), { etag: articleTag(article) })
-  })
+  const pages = new ResponseCache(fastify.db)
+  const members = new ResponseCache(fastify.db)
 
   fastify.get('/', {
     schema: {
@@ -47,7 +34,11 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
         ...problems(400, 401, 403)
       }
     }
-  }, (request, reply) => pages.send(request, reply, request.query, request.query.q ? request.user.key : ''))
+  }, (request, reply) => {
+    const { query, url, user } = request
+    const searcher = query.q ? user.key : ''
+    return pages.send(request, reply, () => loadPage(query, url, searcher), searcher)
+  })
 
   // Typed as plain objects: the handler returns the JSON text, no article.
   const created: Record<number, object> = { 201: json(ArticleSchema, 'The article.', 'Location', 'ETag'), ...problems(400, 401, 403, 413, 415, 422) }
@@ -81,7 +72,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
         ...problems(400, 401, 403, 404)
       }
     }
-  }, (request, reply) => members.send(request, reply, request.params.id))
+  }, (request, reply) => members.send(request, reply, () => loadArticle(request.params.id)))
 
   fastify.patch('/:id', {
     schema: {
@@ -116,6 +107,20 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     reply.code(204)
     return null
   })
+
+  async function loadPage (query: ListQuery, url: string, searcher: string): Promise<CachedResponse> {
+    const list = () => listArticles(fastify.db, query)
+    const { rows, next } = searcher === '' ? await list() : await fastify.searches.run(searcher, list)
+    const text = serialize(ArticleListSchema, rows)
+    const link = next === undefined ? undefined : nextLink(fastify.prefix, url, next)
+    return jsonResponse(text, { etag: entityTag(text, `${link}`), ...(link && { link }) })
+  }
+
+  async function loadArticle (id: number): Promise<CachedResponse> {
+    const article = await findArticle(fastify.db, id)
+    if (article === undefined) throw new Problem('not_found', 'There is no such article.')
+    return jsonResponse(serialize(ArticleSchema, article), { etag: articleTag(article) })
+  }
 
   function asked ({ headers, localUser, user }: FastifyRequest, id: number): Change {
     return { id, localUser, user, adminGroup, ifMatch: headers['if-match'] }
