@@ -4,18 +4,13 @@ import { changeMark } from '../database/open.ts'
 import type { Database } from '../database/tables.ts'
 import { ReadCache } from '../database/versioned-cache.ts'
 import { emptyBody, setNotModified } from './conditional-request.ts'
-
-export interface CachedResponse {
-  /** UTF-8 JSON. As bytes, it is encoded and counted once. */
-  body: Buffer
-  headers: { etag: string, link?: string }
-}
+import type { JsonResponse } from './json-response.ts'
 
 interface PendingLoad {
   url: string
-  load: () => Promise<CachedResponse>
-  promise: Promise<CachedResponse>
-  resolve: (response: Promise<CachedResponse>) => void
+  load: () => Promise<JsonResponse>
+  promise: Promise<JsonResponse>
+  resolve: (response: Promise<JsonResponse>) => void
 }
 
 /**
@@ -34,7 +29,7 @@ const maxLoadsPerTurn = 16
  */
 export class ResponseCache {
   readonly #db: Database
-  readonly #responses: ReadCache<CachedResponse>
+  readonly #responses: ReadCache<JsonResponse>
   /** The loads that requests of this turn of the event loop need. They start in the next turn. */
   #pending = new Map<string, PendingLoad>()
 
@@ -49,7 +44,7 @@ export class ResponseCache {
    * @param load reads the database and builds the response
    * @param user the user whose quota the load uses, where it is expensive. Users then share no load.
    */
-  send (request: FastifyRequest, reply: FastifyReply, load: () => Promise<CachedResponse>, user = ''): void | Promise<Buffer | FastifyReply> {
+  send (request: FastifyRequest, reply: FastifyReply, load: () => Promise<JsonResponse>, user = ''): void | Promise<Buffer | FastifyReply> {
     const { url, changeMark: mark } = request
     const cached = this.#responses.get(url, mark)
     if (cached === undefined) {
@@ -59,9 +54,9 @@ export class ResponseCache {
   }
 
   /** Loads a response once for all requests of a turn. The load starts after all of them, so none gets an older state. */
-  #load (key: string, url: string, load: PendingLoad['load']): Promise<CachedResponse> {
+  #load (key: string, url: string, load: PendingLoad['load']): Promise<JsonResponse> {
     if (this.#pending.size === 0) setImmediate(() => this.#startLoads())
-    const pending = this.#pending.get(key) ?? { url, load, ...Promise.withResolvers<CachedResponse>() }
+    const pending = this.#pending.get(key) ?? { url, load, ...Promise.withResolvers<JsonResponse>() }
     this.#pending.set(key, pending)
     return pending.promise
   }
@@ -75,7 +70,7 @@ export class ResponseCache {
     }
   }
 
-  async #loadAndStore (url: string, load: PendingLoad['load']): Promise<CachedResponse> {
+  async #loadAndStore (url: string, load: PendingLoad['load']): Promise<JsonResponse> {
     const mark = changeMark(this.#db)
     const response = await load()
     this.#responses.set(url, response, mark)
@@ -84,20 +79,13 @@ export class ResponseCache {
 }
 
 /** Sets the headers. Returns the body, or undefined for 304. */
-function selectBody (request: FastifyRequest, reply: FastifyReply, { body, headers: { etag, link } }: CachedResponse): Buffer | undefined {
+function selectBody (request: FastifyRequest, reply: FastifyReply, { body, headers: { etag, link } }: JsonResponse): Buffer | undefined {
   if (link !== undefined) reply.header('link', link)
   if (setNotModified(request, reply, etag)) return undefined
   reply.type('application/json; charset=utf-8')
   return body
 }
 
-function sizeOf ({ body, headers: { link = '' } }: CachedResponse): number {
+function sizeOf ({ body, headers: { link = '' } }: JsonResponse): number {
   return entryOverheadBytes + body.length + link.length
-}
-
-export function jsonResponse (text: string, headers: CachedResponse['headers']): CachedResponse {
-  // A buffer of its own: a slice of Node's shared pool would keep the whole pool alive.
-  const body = Buffer.allocUnsafeSlow(Buffer.byteLength(text))
-  body.write(text)
-  return { body, headers }
 }

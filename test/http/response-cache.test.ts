@@ -1,5 +1,6 @@
 import t from 'tap'
-import { ResponseCache, jsonResponse } from '../../src/http/response-cache.ts'
+import { jsonResponse } from '../../src/http/json-response.ts'
+import { ResponseCache } from '../../src/http/response-cache.ts'
 import { startApp } from '../support/app.ts'
 
 t.test('ResponseCache holds large pages within 8 MB, and evicts the oldest', async t => {
