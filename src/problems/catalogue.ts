@@ -45,7 +45,7 @@ export interface ProblemOptions {
   /** Response headers, such as `www-authenticate` and `retry-after`. Fastify's own error handler honours them too. */
   headers?: Record<string, string>
   errors?: InputFault[]
-  /** Why a token was refused, in one word, for logs and metrics. */
+  /** The reason for an invalid token in one word, for logs and metrics. */
   reason?: string
   cause?: unknown
 }

@@ -291,7 +291,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description What went wrong (RFC 9457). `code` is for programs, `detail` for people.
+         * @description A problem detail (RFC 9457). `code` is for programs, `detail` for people.
          */
         Problem: {
             /**
@@ -299,7 +299,7 @@ export interface components {
              * @example urn:problem-type:articles:invalid_auth_token
              */
             type: string;
-            /** @example The token is refused */
+            /** @example The token is not valid */
             title: string;
             /**
              * Format: int32
