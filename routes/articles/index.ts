@@ -32,7 +32,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       querystring: ListQuerySchema,
       response: {
         ...representation(ArticleListSchema, 'A page of articles.', 'Link'),
-        ...problems(400, 401, 403)
+        ...problems(400, 401, 403, 412)
       }
     }
   }, (request, reply) => {
@@ -69,7 +69,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       params: IdParamsSchema,
       response: {
         ...representation(ArticleSchema, 'The article.'),
-        ...problems(400, 401, 403, 404)
+        ...problems(400, 401, 403, 404, 412)
       }
     }
   }, (request, reply) => members.send(request, reply, () => loadArticle(request.params.id)))
@@ -120,7 +120,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
   }
 
   function asked ({ headers, localUser, user }: FastifyRequest, id: number): Change {
-    return { id, localUser, user, adminGroup, ifMatch: headers['if-match'] }
+    return { id, localUser, user, adminGroup, preconditions: headers }
   }
 }
 

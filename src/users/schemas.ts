@@ -1,5 +1,7 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { entityTag } from '../http/conditional-request.ts'
 import { ResourceIdSchema } from '../http/resource-id.ts'
+import { serialize } from '../http/serializer.ts'
 import { TimestampSchema } from '../http/text-schema.ts'
 
 const shownEmail = Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, examples: ['alice@example.com'] })
@@ -46,3 +48,8 @@ export const UserChangesSchema = Type.Partial(Type.Object({ username, email, dis
 })
 
 export type UserChanges = Static<typeof UserChangesSchema>
+
+/** The entity tag of everything that a user shows. */
+export function userTag (user: Static<typeof UserSchema>): string {
+  return entityTag(serialize(UserSchema, user))
+}

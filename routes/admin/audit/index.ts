@@ -12,7 +12,7 @@ const adminAudit: FastifyPluginAsyncTypebox = async fastify => {
       description: 'The newest first.',
       tags: ['admin'],
       querystring: PageQuerySchema,
-      response: { ...representation(AuditListSchema, 'A page of the audit trail.', 'Link'), ...problems(400, 401, 403) }
+      response: { ...representation(AuditListSchema, 'A page of the audit trail.', 'Link'), ...problems(400, 401, 403, 412) }
     }
   }, async (request, reply) => sendPage(request, reply, await listAudit(fastify.db, request.query)))
 }

@@ -611,6 +611,23 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
@@ -772,6 +789,23 @@ export interface operations {
             };
             /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
@@ -1163,6 +1197,23 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
@@ -1223,7 +1274,10 @@ export interface operations {
     removeUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The entity tags that the resource may have. With any other tag the response is 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @example 1 */
                 id: number;
@@ -1302,6 +1356,23 @@ export interface operations {
             };
             /** @description The resource does not exist: `not_found`. */
             404: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
@@ -1411,7 +1482,10 @@ export interface operations {
     changeUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The entity tags that the resource may have. With any other tag the response is 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @example 1 */
                 id: number;
@@ -1435,6 +1509,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1513,6 +1589,23 @@ export interface operations {
             };
             /** @description The request conflicts with another resource: `conflict`. */
             409: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
@@ -1943,6 +2036,23 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
@@ -2312,6 +2422,23 @@ export interface operations {
             };
             /** @description The resource does not exist: `not_found`. */
             404: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
