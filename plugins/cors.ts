@@ -6,7 +6,7 @@ interface CorsOptions {
   corsOrigins: string[]
 }
 
-/** Lets pages of the configured origins call the service; without any, browsers keep all others out. */
+/** Allows pages of the configured origins to call the service. Without any, browsers block pages of all other origins. */
 const crossOrigin: FastifyPluginAsync<CorsOptions> = async (fastify, { corsOrigins }) => {
   if (corsOrigins.length === 0) return
   await fastify.register(cors, {
@@ -15,7 +15,7 @@ const crossOrigin: FastifyPluginAsync<CorsOptions> = async (fastify, { corsOrigi
     allowedHeaders: ['Authorization', 'Content-Type', 'Idempotency-Key', 'If-Match', 'If-None-Match', 'Traceparent', 'Tracestate', 'X-Request-Id'],
     exposedHeaders: ['Allow', 'ETag', 'Link', 'Location', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
     maxAge: 600,
-    // Other uses of OPTIONS are answered as if they were one.
+    // An OPTIONS request that is no preflight gets the response to a preflight.
     strictPreflight: false
   })
 }

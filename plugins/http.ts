@@ -3,7 +3,7 @@ import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { limitIgnoredBodies } from '../src/http/body-limit.ts'
-import { namesOneHost } from '../src/http/host-header.ts'
+import { hasOneHost } from '../src/http/host-header.ts'
 import { securityHeaders } from '../src/http/security-headers.ts'
 import { compileSerializer } from '../src/http/serializer.ts'
 import { compileValidator } from '../src/http/validator.ts'
@@ -19,10 +19,8 @@ const http: FastifyPluginAsync = async fastify => {
   fastify.addHook('onRoute', limitIgnoredBodies)
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).headers(securityHeaders)
-    // After an Upgrade header, Node reads no further request on the connection.
-    if (request.headers.upgrade !== undefined) reply.header('connection', 'close')
-    if (namesOneHost(request.raw)) done()
-    else done(new Problem('validation_failed', 'A request needs exactly one Host header.'))
+    if (hasOneHost(request.raw)) done()
+    else done(new Problem('validation_failed', 'Send exactly one Host header.'))
   })
   fastify.addHook('onSend', (_request, _reply, payload, done) => {
     // A stream that fails while an `onSend` hook is pending has no error listener, and the error would crash the process.
@@ -43,7 +41,7 @@ function acceptJsonOnly (fastify: FastifyInstance): void {
 
 /**
  * Routes a request with an unknown `Expect` header as if the header were absent, which RFC 9110 10.1.1 allows.
- * Node would answer 417 itself, outside of all hooks: without a limit, a problem detail or a log line.
+ * Node would respond with 417 by itself, outside of all hooks: without a rate limit, a problem detail or a log line.
  */
 function ignoreUnknownExpectations (server: Server): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))

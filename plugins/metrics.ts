@@ -7,7 +7,7 @@ import type { ProblemCode } from '../src/problems/catalogue.ts'
 declare module 'fastify' {
   interface FastifyInstance {
     /** Told of the refusal of what did not become a request, and so passes no hook; there where there are metrics. */
-    noteBrokenRequest?: (code: ProblemCode) => void
+    countClientError?: (code: ProblemCode) => void
   }
 }
 
@@ -33,7 +33,7 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
     instruments.observeRequest(request.method, url, status, reply.elapsedTime / 1000)
     if (problem !== null) instruments.countRefusal(problem.code, problem.reason)
   })
-  fastify.decorate('noteBrokenRequest', code => instruments.countRefusal(code, undefined))
+  fastify.decorate('countClientError', code => instruments.countRefusal(code, undefined))
   fastify.observeQueries(instruments.observeQuery)
 
   let server: Server | undefined

@@ -7,7 +7,7 @@ import { documentOptions } from '../src/openapi/document.ts'
 
 const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
-/** Serves the OpenAPI document of all routes registered after this plugin, and a page to try them on. */
+/** Serves the OpenAPI document of all routes registered after this plugin, and a page to try the routes. */
 const openapi: FastifyPluginAsync = async fastify => {
   // `fastify.swagger()` builds the document on the first call.
   await fastify.register(swagger, documentOptions)

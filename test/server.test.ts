@@ -66,7 +66,7 @@ t.test('the service stops when npm is gone, although the shell between them forw
   shell.kill('SIGKILL')
   // The service holds the pipe until it exits.
   await closed
-  t.match(output, /"msg":"stopping, because npm has ended"/)
+  t.match(output, /"msg":"stopping because npm has stopped"/)
 })
 
 t.test('a request in flight is finished, and no other is taken', async t => {
@@ -113,7 +113,7 @@ t.test('a fault that nothing caught is logged, and stops the service with status
   const { child, exited, output } = await startService(t, environment(pool), { nodeArgs: ['--import', fault] })
   child.stdin?.write('now')
   t.equal(await exited, 1)
-  t.match(output.stdout, /"level":60.*out of the blue.*"msg":"stopping after a fault"/)
+  t.match(output.stdout, /"level":60.*out of the blue.*"msg":"stopping after an uncaught exception"/)
 })
 
 t.test('every wrong variable is a line of its own, and none of them a stack', async t => {

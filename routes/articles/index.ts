@@ -1,17 +1,19 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
-import { Answers, jsonAnswer } from '../../src/http/response-cache.ts'
+import { pageResponse, resourceResponse, type JsonResponse } from '../../src/http/json-response.ts'
+import { ResponseCache } from '../../src/http/response-cache.ts'
 import { changeArticle, type Change } from '../../src/articles/change-article.ts'
 import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
-import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema, type Article } from '../../src/articles/schemas.ts'
-import { entityTag, IfMatchSchema, sendConditionally } from '../../src/http/conditional-request.ts'
+import { ArticleListSchema, ArticleSchema, articleTag, NewArticleSchema, type Article } from '../../src/articles/schemas.ts'
+import { IfMatchSchema } from '../../src/http/conditional-request.ts'
 import type { Database } from '../../src/database/tables.ts'
 import { IdempotencyKeySchema, once } from '../../src/idempotency/run-once.ts'
 import { prepareReply, type StoredResponse } from '../../src/idempotency/stored-response.ts'
-import { ListQuerySchema, nextLink, type ListQuery } from '../../src/http/pagination.ts'
+import { ListQuerySchema, type ListQuery } from '../../src/http/pagination.ts'
+import { IdParamsSchema } from '../../src/http/resource-id.ts'
 import { Problem } from '../../src/problems/catalogue.ts'
-import { json, nothing, problems } from '../../src/openapi/responses.ts'
+import { json, noContent, problems, representation } from '../../src/openapi/responses.ts'
 import { serialize } from '../../src/http/serializer.ts'
 
 interface ArticlesOptions {
@@ -19,21 +21,8 @@ interface ArticlesOptions {
 }
 
 const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { adminGroup }) => {
-  fastify.addHook('onSend', sendConditionally)
-
-  const pages = new Answers(fastify.database, async (query: ListQuery, url, searcher) => {
-    const list = () => listArticles(fastify.db, query)
-    const { rows, next } = searcher === '' ? await list() : await fastify.searches.run(searcher, list)
-    const text = serialize(ArticleListSchema, rows)
-    const link = next === undefined ? undefined : nextLink(fastify.prefix, url, next)
-    return jsonAnswer(text, { etag: entityTag(text, `${link}`), ...(link && { link }) })
-  })
-
-  const members = new Answers(fastify.database, async (id: number) => {
-    const article = await findArticle(fastify.db, id)
-    if (article === undefined) throw new Problem('not_found', 'There is no such article.')
-    return jsonAnswer(serialize(ArticleSchema, article), { etag: articleTag(article) })
-  })
+  const pages = new ResponseCache(fastify.database)
+  const members = new ResponseCache(fastify.database)
 
   fastify.get('/', {
     schema: {
@@ -42,12 +31,15 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       tags: ['articles'],
       querystring: ListQuerySchema,
       response: {
-        200: json(ArticleListSchema, 'A page of articles.', 'Link', 'ETag', 'Cache-Control', 'Vary'),
-        304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'),
-        ...problems(400, 401, 403)
+        ...representation(ArticleListSchema, 'A page of articles.', 'Link'),
+        ...problems(400, 401, 403, 412)
       }
     }
-  }, (request, reply) => pages.send(request, reply, request.query, request.query.q ? request.user.key : ''))
+  }, (request, reply) => {
+    const { query, user } = request
+    const searcher = query.q ? user.key : ''
+    return pages.send(request, reply, () => loadPage(request, query, searcher), searcher)
+  })
 
   // Typed as plain objects: the handler returns the JSON text, no article.
   const created: Record<number, object> = { 201: json(ArticleSchema, 'The article.', 'Location', 'ETag'), ...problems(400, 401, 403, 413, 415, 422) }
@@ -74,14 +66,13 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       operationId: 'getArticle',
       summary: 'Read an article',
       tags: ['articles'],
-      params: ArticleParamsSchema,
+      params: IdParamsSchema,
       response: {
-        200: json(ArticleSchema, 'The article.', 'ETag', 'Cache-Control', 'Vary'),
-        304: nothing('The client has it already.', 'ETag', 'Cache-Control', 'Vary'),
-        ...problems(400, 401, 403, 404)
+        ...representation(ArticleSchema, 'The article.'),
+        ...problems(400, 401, 403, 404, 412)
       }
     }
-  }, (request, reply) => members.send(request, reply, request.params.id))
+  }, (request, reply) => members.send(request, reply, () => loadArticle(request.params.id)))
 
   fastify.patch('/:id', {
     schema: {
@@ -89,7 +80,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       summary: 'Rename an article',
       description: 'For its author, and for administrators.',
       tags: ['articles'],
-      params: ArticleParamsSchema,
+      params: IdParamsSchema,
       headers: IfMatchSchema,
       body: NewArticleSchema,
       response: { 200: json(ArticleSchema, 'The article.', 'ETag'), ...problems(400, 401, 403, 404, 412, 413, 415) }
@@ -107,9 +98,9 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       summary: 'Delete an article',
       description: 'For its author, and for administrators.',
       tags: ['articles'],
-      params: ArticleParamsSchema,
+      params: IdParamsSchema,
       headers: IfMatchSchema,
-      response: { 204: nothing('It is gone.'), ...problems(400, 401, 403, 404, 412, 413, 415) }
+      response: { 204: noContent('It is gone.'), ...problems(400, 401, 403, 404, 412, 413, 415) }
     }
   }, async (request, reply) => {
     await changeArticle(fastify.db, asked(request, request.params.id), found => deleteArticle(fastify.db, found))
@@ -117,8 +108,19 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     return null
   })
 
+  async function loadPage (request: FastifyRequest, query: ListQuery, searcher: string): Promise<JsonResponse> {
+    const list = () => listArticles(fastify.db, query)
+    return pageResponse(request, ArticleListSchema, searcher === '' ? await list() : await fastify.searches.run(searcher, list))
+  }
+
+  async function loadArticle (id: number): Promise<JsonResponse> {
+    const article = await findArticle(fastify.db, id)
+    if (article === undefined) throw new Problem('not_found', 'There is no such article.')
+    return resourceResponse(ArticleSchema, article, articleTag(article))
+  }
+
   function asked ({ headers, localUser, user }: FastifyRequest, id: number): Change {
-    return { id, localUser, user, adminGroup, ifMatch: headers['if-match'] }
+    return { id, localUser, user, adminGroup, preconditions: headers }
   }
 }
 

@@ -1,5 +1,5 @@
 import type { VerifiedUser } from '../../plugins/cognito-auth/verified-user.ts'
-import { isStale } from '../http/conditional-request.ts'
+import { checkPreconditions, dependsOnVersion, type Preconditions } from '../http/conditional-request.ts'
 import type { Database } from '../database/tables.ts'
 import { Problem } from '../problems/catalogue.ts'
 import type { User } from '../users/queries.ts'
@@ -11,7 +11,7 @@ export interface Change {
   localUser: User
   user: Pick<VerifiedUser, 'groups'>
   adminGroup: string
-  ifMatch: string | undefined
+  preconditions: Preconditions
 }
 
 /** A change that loses this often is refused. A second loss takes a list of entity tags in `If-Match`, or two equal tags in a row. */
@@ -26,7 +26,7 @@ const maxAttempts = 3
  * @throws {Problem} `not_found`, `forbidden`, `precondition_failed`
  */
 export async function changeArticle<Result> (db: Database, change: Change, apply: (article: FoundArticle) => Promise<Result | undefined>): Promise<Result> {
-  const needsVersion = change.ifMatch !== undefined && change.ifMatch.trim() !== '*'
+  const needsVersion = dependsOnVersion(change.preconditions)
   for (let attempt = 1; attempt <= maxAttempts; attempt++) {
     const { version, ...article } = await findPermitted(db, change)
     const result = await apply(needsVersion ? { ...article, version } : article)
@@ -35,13 +35,13 @@ export async function changeArticle<Result> (db: Database, change: Change, apply
   throw stale()
 }
 
-async function findPermitted (db: Database, { id, localUser, user, adminGroup, ifMatch }: Change): Promise<StoredArticle> {
+async function findPermitted (db: Database, { id, localUser, user, adminGroup, preconditions }: Change): Promise<StoredArticle> {
   const article = await findArticle(db, id)
   if (article === undefined) throw new Problem('not_found', 'There is no such article.')
   if (article.authorId !== localUser.id && !user.groups.includes(adminGroup)) {
     throw new Problem('forbidden', 'An article is changed by its author or by an administrator.')
   }
-  if (isStale(ifMatch, articleTag(article))) throw stale()
+  checkPreconditions(preconditions, articleTag(article))
   return article
 }
 

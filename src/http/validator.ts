@@ -3,18 +3,18 @@ import type { FastifyRouteSchemaDef, FastifySchema, FastifyValidationResult } fr
 import { additionalProperties, maxFaults } from './additional-properties.ts'
 import { Problem, type InputFault } from '../problems/catalogue.ts'
 
-// test/app.test.ts checks the schemas themselves, so a start does not.
+// test/app.test.ts validates the schemas, so the start of the service does not.
 const options: Options = { allErrors: true, verbose: true, useDefaults: true, strict: false, validateSchema: false, formats: { int32: true, int64: true } }
-// A body keeps its types: Fastify's default would drop unknown members and take "5" for 5.
+// Bodies are validated as they are. Fastify's default would drop unknown members and convert "5" to 5.
 const exact = newValidator(options)
-// A query string, a path and a header are text, so their values are converted.
+// Query strings, path parameters and headers are text, so their values are converted.
 const coercing = newValidator({ ...options, coerceTypes: true })
 
 const parts: Record<string, InputFault['in']> = { body: 'body', querystring: 'query', params: 'params', headers: 'headers' }
 
 /**
- * Fastify's validator compiler: input that fails becomes the problem `validation_failed`, with each fault in `errors`.
- * A schema is compiled once there is something to validate: a start would wait for all of them.
+ * Fastify's validator compiler. Invalid input becomes the problem `validation_failed`, with each fault in `errors`.
+ * A schema is compiled when the first request needs it, so that the service starts faster.
  */
 export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSchemaDef<FastifySchema>): FastifyValidationResult {
   let validate: ValidateFunction | undefined
@@ -22,10 +22,10 @@ export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSch
   return input => {
     validate ??= (httpPart === 'body' ? exact : coercing).compile(schema)
     if (validate(input)) return true
-    // What an address names by an id that cannot be is as absent as any other.
-    if (part === 'params') return { error: new Problem('not_found', 'There is nothing at this address.') }
+    // An id that cannot exist names no resource.
+    if (part === 'params') return { error: new Problem('not_found', 'No resource has this URL.') }
     const errors = (validate.errors ?? []).slice(0, maxFaults).map(error => inputFault(part, error))
-    return { error: new Problem('validation_failed', `There is a fault in the ${part}; errors says where.`, { errors }) }
+    return { error: new Problem('validation_failed', `The ${part} did not pass validation. Correct the fields listed in errors.`, { errors }) }
   }
 }
 
@@ -38,15 +38,15 @@ function inputFault (part: InputFault['in'], { keyword, instancePath, message = 
     case 'required':
       return { in: part, path: `${instancePath}/${pointerToken(params.missingProperty)}`, message: 'is required' }
     case 'additionalProperties':
-      return { in: part, path: `${instancePath}/${pointerToken(params.additionalProperty)}`, message: 'is not known here' }
+      return { in: part, path: `${instancePath}/${pointerToken(params.additionalProperty)}`, message: 'is not a known member' }
     case 'pattern':
-      return { in: part, path: instancePath, message: `must be ${parentSchema?.description ?? 'of another form'}` }
+      return { in: part, path: instancePath, message: `must be ${parentSchema?.description ?? 'in another format'}` }
     default:
       return { in: part, path: instancePath, message }
   }
 }
 
-// RFC 6901 3. A member's name is the client's own text, and may be as long as the body.
+// RFC 6901 3. The client chooses the name of an unknown member, and it may be as long as the body.
 function pointerToken (name: string): string {
   return name.slice(0, 100).toWellFormed().replaceAll('~', '~0').replaceAll('/', '~1')
 }

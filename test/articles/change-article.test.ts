@@ -25,11 +25,11 @@ async function startWithArticle (t: Test) {
   if (found === undefined) throw new Error('the article was not stored')
   queries.length = 0
 
-  const change = { id: 1, localUser: alice, user: { groups: [] }, adminGroup, ifMatch: undefined }
+  const change = { id: 1, localUser: alice, user: { groups: [] }, adminGroup, preconditions: {} }
   const rename = (name: string, ifMatch?: string) =>
-    changeArticle(db, { ...change, ifMatch }, article => updateArticle(db, article, name)).then(() => 'done', problemCode)
+    changeArticle(db, { ...change, preconditions: { 'if-match': ifMatch } }, article => updateArticle(db, article, name)).then(() => 'done', problemCode)
   const remove = (ifMatch?: string) =>
-    changeArticle(db, { ...change, ifMatch }, article => deleteArticle(db, article)).then(() => 'done', problemCode)
+    changeArticle(db, { ...change, preconditions: { 'if-match': ifMatch } }, article => deleteArticle(db, article)).then(() => 'done', problemCode)
   return { db, alice, change, rename, remove, found, tag: articleTag(found), countQueries: () => queries.length }
 }
 
@@ -85,7 +85,7 @@ t.test('changeArticle rejects a change whose article loses its author between th
 t.test('changeArticle gives up with precondition_failed after three lost attempts', async t => {
   const { db, change, tag } = await startWithArticle(t)
   let attempts = 0
-  const attempt = changeArticle(db, { ...change, ifMatch: tag }, async () => {
+  const attempt = changeArticle(db, { ...change, preconditions: { 'if-match': tag } }, async () => {
     attempts++
     return undefined
   })

@@ -34,7 +34,7 @@ function withName (samples: Samples, name: string): string[] {
 t.test('without METRICS_PORT there is no listener, and nothing is counted', async t => {
   const { app, log } = await startApp(t)
   t.equal(metricsUrl(log), '')
-  t.notOk(app.hasDecorator('noteBrokenRequest'))
+  t.notOk(app.hasDecorator('countClientError'))
 })
 
 t.test('requests are counted by method, route and status, whatever the client sends', async t => {

@@ -270,7 +270,7 @@ t.test('conditional requests', async t => {
     const stale = await tagOf('/articles/1')
     const first = await alice.request('PATCH', '/articles/1', { payload: { name: 'mine' }, headers: { 'if-match': stale } })
     t.equal(first.statusCode, 200)
-    for (const header of [stale, `W/${String(first.headers.etag)}`, '"x"', '']) {
+    for (const header of [stale, `W/${stale}`, '"x"', '']) {
       t.strictSame(codes(await alice.request('PATCH', '/articles/1', { payload: { name: 'theirs' }, headers: { 'if-match': header } })), [412, 'precondition_failed'])
       t.strictSame(codes(await alice.request('DELETE', '/articles/1', { headers: { 'if-match': header } })), [412, 'precondition_failed'])
     }
