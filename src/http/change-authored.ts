@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { Problem } from '../problems/catalogue.ts'
 import { isStale } from './conditional-request.ts'
 
@@ -21,6 +22,11 @@ export interface AuthoredChange {
   userId: number
   isAdmin: boolean
   ifMatch: string | undefined
+}
+
+/** The change that a PATCH or DELETE request asks for. Members of the admin group may change every row. */
+export function changeOf ({ headers, localUser, user }: FastifyRequest, adminGroup: string): AuthoredChange {
+  return { userId: localUser.id, isAdmin: user.groups.includes(adminGroup), ifMatch: headers['if-match'] }
 }
 
 /**
