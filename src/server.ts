@@ -1,8 +1,9 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { app } from './app.ts'
 import { serverOptions } from './http/server-options.ts'
-import { ConfigError, readConfig } from './config.ts'
-import { LogStream } from './telemetry/log-destination.ts'
+import { readConfig } from './config.ts'
+import { ConfigError } from './environment/read.ts'
+import { LogDestination } from './telemetry/log-destination.ts'
 
 /** After the signal to stop, requests in progress have this time before their connections are destroyed. */
 const graceMs = 7_000
@@ -20,7 +21,7 @@ try {
 
 async function serve (): Promise<void> {
   const config = readConfig(process.env)
-  const log = new LogStream(process.stdout.fd)
+  const log = new LogDestination(process.stdout.fd)
   process.on('exit', () => log.flush())
   const server = Fastify(serverOptions(config, log))
   stopOn(server, 'SIGTERM')

@@ -1,17 +1,18 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
-import { indexQueuedBlocks, trigramQuery } from '../../src/articles/search-queries.ts'
-import { migrateToLatest } from '../../src/database/migrate.ts'
-import { openDatabase } from '../../src/database/open.ts'
-import { isSqlite } from '../../src/database/sqlite/dialect.ts'
-import type { Database } from '../../src/database/tables.ts'
-import { insertUser } from '../../src/users/queries.ts'
-import { newDatabase, startApp } from '../support/app.ts'
-import { administrator, person } from '../support/people.ts'
-import { until } from '../support/service-process.ts'
-import { up as createUsersAndArticles } from '../../migrations/2026-11-23-01-users-articles-key-sets.ts'
-import { up as createSearchIndex } from '../../migrations/2026-11-27-01-article-search.ts'
+import { listArticlePage } from '../../../src/articles/list-page.ts'
+import { deleteArticle, findArticle, insertArticle, updateArticle } from '../../../src/articles/queries.ts'
+import { indexQueuedBlocks, trigramQuery } from '../../../src/articles/search-queries.ts'
+import { migrateToLatest } from '../../../src/database/migrate.ts'
+import { openDatabase } from '../../../src/database/open.ts'
+import { isSqlite } from '../../../src/database/sqlite/dialect.ts'
+import type { Database } from '../../../src/database/tables.ts'
+import { insertUser } from '../../../src/users/queries.ts'
+import { newDatabase, startApp } from '../../support/app.ts'
+import { administrator, person } from '../../support/people.ts'
+import { until } from '../../support/service-process.ts'
+import { up as createUsersAndArticles } from '../../../migrations/2026-11-23-01-users-articles-key-sets.ts'
+import { up as createSearchIndex } from '../../../migrations/2026-11-27-01-article-search.ts'
 
 t.test('GET /articles?q= finds exactly the names that contain the text, whatever was inserted, renamed, deleted and indexed', async t => {
   const db = await startDatabase(t)
@@ -29,10 +30,10 @@ t.test('GET /articles?q= finds exactly the names that contain the text, whatever
     const name = text(8)
     if (article === undefined || step % 3 > 0) names.set((await insertArticle(db, { name, author })).id, name)
     else if (random(2) === 0) {
-      await updateArticle(db, article, name)
+      await updateArticle(db, article, article.version, name)
       names.set(article.id, name)
     } else {
-      await deleteArticle(db, article)
+      await deleteArticle(db, article, article.version)
       names.delete(article.id)
     }
     // A large gap between two ids.
@@ -170,7 +171,7 @@ async function listAll (db: Database, query: { q: string, order: 'asc' | 'desc',
   const ids: number[] = []
   let after: number | undefined
   do {
-    const page = await listArticles(db, { ...query, ...(after !== undefined && { after }) })
+    const page = await listArticlePage(db, { ...query, ...(after !== undefined && { after }) })
     ids.push(...page.rows.map(({ id }) => id))
     after = page.next
   } while (after !== undefined)
