@@ -1,9 +1,11 @@
+import { isUtf8 } from 'node:buffer'
 import type { Server } from 'node:http'
 import { Readable } from 'node:stream'
 import type { FastifyInstance, FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { limitIgnoredBodies } from '../src/http/body-limit.ts'
 import { hasOneHost } from '../src/http/host-header.ts'
+import { isQueryUtf8 } from '../src/http/query-encoding.ts'
 import { securityHeaders } from '../src/http/security-headers.ts'
 import { compileSerializer } from '../src/http/serializer.ts'
 import { compileValidator } from '../src/http/validator.ts'
@@ -19,8 +21,9 @@ const http: FastifyPluginAsync = async fastify => {
   fastify.addHook('onRoute', limitIgnoredBodies)
   fastify.addHook('onRequest', (request, reply, done) => {
     reply.header('x-request-id', request.id).headers(securityHeaders)
-    if (hasOneHost(request.raw)) done()
-    else done(new Problem('validation_failed', 'Send exactly one Host header.'))
+    if (!hasOneHost(request.raw)) done(new Problem('validation_failed', 'Send exactly one Host header.'))
+    else if (!isQueryUtf8(request.url)) done(new Problem('validation_failed', 'Encode the query as UTF-8 before percent-encoding.'))
+    else done()
   })
   fastify.addHook('onSend', (_request, _reply, payload, done) => {
     // A stream that fails while an `onSend` hook is pending has no error listener, and the error would crash the process.
@@ -33,9 +36,11 @@ const http: FastifyPluginAsync = async fastify => {
 function acceptJsonOnly (fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser('error', 'error')
   fastify.removeAllContentTypeParsers()
-  fastify.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'string' }, (request, body: string, done) => {
-    if (body === '' && request.routeOptions.schema?.body === undefined) done(null)
-    else parseJson(request, body, done)
+  fastify.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    // RFC 8259 8.1. A decoder would replace the invalid bytes, and the replaced text would be stored.
+    if (!isUtf8(body)) done(new Problem('malformed_json', 'The body is not UTF-8. Send JSON in UTF-8.'))
+    else if (body.length === 0 && request.routeOptions.schema?.body === undefined) done(null)
+    else parseJson(request, body.toString(), done)
   })
 }
 
