@@ -32,11 +32,16 @@ const http: FastifyPluginAsync = async fastify => {
   })
 }
 
+// RFC 9110 15.5.16 and 12.5.3.
+const unsupportedCoding = new Problem('unsupported_media_type', 'Send the body without a Content-Encoding.', { headers: { 'accept-encoding': 'identity' } })
+
 /** Accepts JSON bodies only. On routes without a body schema an empty body is no body, since some clients always send a media type. */
 function acceptJsonOnly (fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser('error', 'error')
   fastify.removeAllContentTypeParsers()
   fastify.addContentTypeParser(['application/json', 'application/merge-patch+json'], { parseAs: 'buffer' }, (request, body: Buffer, done) => {
+    const { 'content-encoding': coding = 'identity' } = request.headers
+    if (coding.toLowerCase() !== 'identity') return done(unsupportedCoding)
     // RFC 8259 8.1. A decoder would replace the invalid bytes, and the replaced text would be stored.
     if (!isUtf8(body)) done(new Problem('malformed_json', 'The body is not UTF-8. Send JSON in UTF-8.'))
     else if (body.length === 0 && request.routeOptions.schema?.body === undefined) done(null)
