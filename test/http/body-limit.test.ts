@@ -92,3 +92,22 @@ t.test('GET with a small body gets its response, and the connection stays open',
     t.strictSame((await exchange(get('keep-alive', body) + get('close', body))).statuses, [200, 200])
   }
 })
+
+t.test('a body with a Content-Encoding is rejected with 415 and Accept-Encoding (RFC 9110 15.5.16)', async t => {
+  const { app, pool } = await startApp(t)
+  const alice = person(app, pool, 'alice')
+  const post = (coding: string) => alice.request('POST', '/articles', { payload: '{"name":"Bread"}', headers: { ...json, 'content-encoding': coding } })
+  for (const coding of ['gzip', 'br', 'identity, gzip', 'x']) {
+    const response = await post(coding)
+    t.strictSame(codes(response), [415, 'unsupported_media_type'], coding)
+    t.equal(response.headers['accept-encoding'], 'identity')
+  }
+  t.equal((await post('Identity')).statusCode, 201)
+})
+
+t.test('an HTTP/1.0 request with Transfer-Encoding closes the connection (RFC 9112 6.1)', async t => {
+  const { exchange, pool } = await startOnWire(t)
+  const { text, statuses } = await exchange(`POST /articles HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nAuthorization: Bearer ${pool.idToken()}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"name":"Bread"}\r\n0\r\n\r\n`)
+  t.strictSame(statuses, [201])
+  t.match(text, /^connection: close\r$/mi)
+})
