@@ -99,7 +99,7 @@ async function serve (env: Record<string, string>, address: string, emulator: Em
   over.then(() => ended.abort(), () => ended.abort())
   try {
     await Promise.race([over, untilReady(address, ended.signal)])
-    if (!ended.signal.aborted) console.log(await welcome(address, emulator, dataDirectory))
+    if (!ended.signal.aborted) console.log(welcome(address, emulator, dataDirectory))
     const result = await over
     if (typeof result === 'string') console.error(`The service was ended by ${result}.`)
     return result === 0 ? 0 : 1

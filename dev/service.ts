@@ -10,7 +10,7 @@ export interface Service {
 }
 
 /** How long the service may take to stop, in milliseconds; it promises 10 s. */
-const patience = 12_000
+const stopTimeoutMs = 12_000
 
 /** Starts the very service that `npm start` does, with its output on ours. */
 export function startService (env: Record<string, string>): Service {
@@ -25,7 +25,7 @@ export function startService (env: Record<string, string>): Service {
     exited,
     stop: async () => {
       child.kill('SIGTERM')
-      const lastResort = setTimeout(() => child.kill('SIGKILL'), patience)
+      const lastResort = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
       await exited
       clearTimeout(lastResort)
     }
