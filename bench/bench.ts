@@ -26,7 +26,7 @@ const options = readOptions(`npm run bench -- [options]
   --help
 
 It needs wrk (apt-get install wrk), about 20 minutes, and a machine that does nothing else.
-A run of all scenarios writes docs/benchmarks.md and docs/benchmarks.svg.`, { rounds: '5', seconds: '3', only: '' })
+A run of all scenarios writes docs/benchmarks.md, docs/benchmarks.svg and the figures in README.md.`, { rounds: '5', seconds: '3', only: '' })
 const rounds = { rounds: Number(options.rounds), seconds: Number(options.seconds) }
 if (spawnSync('wrk', ['--version']).error) {
   console.error('The benchmark needs wrk: apt-get install wrk')

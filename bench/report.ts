@@ -1,9 +1,10 @@
 import { execFileSync } from 'node:child_process'
-import { writeFileSync } from 'node:fs'
+import { readFileSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, totalmem } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { drawChart } from './chart.ts'
 import type { Row, Rounds } from './measure.ts'
+import { names } from './start-servers.ts'
 
 /** The circumstances of a run, which its figures depend on: one text for each line. */
 export function describeRun ({ rounds, seconds }: Rounds): string[] {
@@ -22,19 +23,21 @@ export function printRow ({ title, cells }: Row): void {
   for (const [name, { text }] of cells) console.log(`  ${name.padEnd(26)} ${text}`)
 }
 
-/** Writes the page with the table of a run, and its chart. */
+/** Writes the page with the table of a run, its chart, and three figures in the README. */
 export function writeReport (about: string[], rows: Row[]): void {
   writeFileSync(pathOf('docs/benchmarks.md'), formatPage(about, rows))
   writeFileSync(pathOf('docs/benchmarks.svg'), drawChart(rows))
-  console.log('\nwrote docs/benchmarks.md and docs/benchmarks.svg')
+  const readme = readFileSync(pathOf('README.md'), 'utf8')
+  writeFileSync(pathOf('README.md'), replaceFigures(readme, formatFigures(rows)))
+  console.log('\nwrote docs/benchmarks.md, docs/benchmarks.svg and the figures in README.md')
 }
 
 export function formatPage (about: string[], rows: Row[]): string {
-  const names = [...new Set(rows.flatMap(({ cells }) => [...cells.keys()]))]
+  const columns = [...new Set(rows.flatMap(({ cells }) => [...cells.keys()]))]
   const table = [
-    ['', ...names],
-    names.concat('').map(() => '---'),
-    ...rows.map(({ title, cells }) => [title, ...names.map(name => cells.get(name)?.text ?? '')])
+    ['', ...columns],
+    columns.concat('').map(() => '---'),
+    ...rows.map(({ title, cells }) => [title, ...columns.map(name => cells.get(name)?.text ?? '')])
   ]
   return `# Benchmarks
 
@@ -62,6 +65,18 @@ ${table.map(cells => `| ${cells.join(' | ')} |`).join('\n')}
 - \`npm run bench -- overload\`, \`npm run bench -- million\` and \`npm run bench -- --only memory\` measure overload, deep
   pages and the growth of memory.
 `
+}
+
+/** Three figures of the service on SQLite, for the README. */
+export function formatFigures (rows: Row[]): string {
+  const perSecond = (title: string) => Math.round(rows.find(row => row.title === title)?.cells.get(names.service)?.perSecond ?? NaN).toLocaleString('en')
+  return `In [one run](docs/benchmarks.md) on ${availableParallelism()} cores, one process on SQLite answers ${perSecond('list of 50, one token')} lists a second,
+creates ${perSecond('create, durable')} articles a second on disk, and rejects ${perSecond('forged token rejected')} forged tokens a second.`
+}
+
+/** Replaces the text between the two marks in the README. */
+export function replaceFigures (readme: string, figures: string): string {
+  return readme.replace(/(<!-- figures of npm run bench -->\n)[^]*(\n<!-- end of figures -->)/, (_match, begin, end) => begin + figures + end)
 }
 
 function readCommit (): string {

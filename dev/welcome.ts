@@ -6,8 +6,8 @@ export function welcome (address: string, emulator: Emulator, dataDirectory: str
     `  ${username.padEnd(8)} password ${password}   ${email.padEnd(20)} group ${group}`)
   return [
     '',
-    `  Articles   ${address}   the pages, for a browser, and the API`,
-    `  Cognito    ${emulator.endpoint}   an emulator: user pool ${emulator.userPoolId}, app client ${emulator.clientId}`,
+    `The service listens on ${address}. Open this address in a browser.`,
+    `The Cognito emulator listens on ${emulator.endpoint} (user pool ${emulator.userPoolId}, app client ${emulator.clientId}).`,
     '',
     'Sign in with the username or the e-mail address:',
     ...users,
