@@ -1,6 +1,6 @@
-// Sends requests at a fixed rate, as many independent clients do. In contrast, wrk never sends more than the server can
-// answer, because it waits for each response. A response time starts when the request was due, so it includes the wait
-// for a connection. The load runs in a worker thread, so that it is on time.
+// Sends requests at a fixed rate, as many independent clients do. In contrast, wrk never sends more than the
+// server can answer, because it waits for each response. A response time starts when the request was due, so
+// it includes the wait for a connection. The load runs in a worker thread, so that it is on time.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
