@@ -1,5 +1,5 @@
-import { existsSync, readFileSync } from 'node:fs'
-import { join } from 'node:path'
+import { existsSync, globSync, readFileSync } from 'node:fs'
+import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import t from 'tap'
 
@@ -29,5 +29,14 @@ t.test('CONTRIBUTING.md names files that exist', t => {
 t.test('CONTRIBUTING.md lists the plugins in the order of src/app.ts', t => {
   const [, walk = ''] = /\n## The walk of a request\n([^]*?)\n### /.exec(page) ?? []
   t.strictSame(filesIn(walk).filter(path => path.startsWith('plugins/')), registeredPlugins())
+  t.end()
+})
+
+t.test('links in Markdown pages name files that exist', t => {
+  const pages = globSync(['*.md', 'docs/*.md', 'deploy/*/README.md', 'plugins/*/README.md'], { cwd: root })
+  const links = pages.flatMap(page => Array.from(readFileSync(join(root, page), 'utf8').matchAll(/\]\(([^)#:\s]+)(?:#[^)]*)?\)/g),
+    ([, target = '']) => ({ page, path: join(root, dirname(page), target) })))
+  t.ok(links.length > 20)
+  t.strictSame(links.filter(({ path }) => !existsSync(path)), [])
   t.end()
 })
