@@ -68,7 +68,10 @@ function claims (token = ''): Record<string, unknown> {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 }
 
-/** A whole sign-in without the password leaving the client; written apart from the emulator's half, as amazon-cognito-identity-js has it. */
+/**
+ * A whole sign-in without the password leaving the client; written apart from the emulator's half, as
+ * amazon-cognito-identity-js has it.
+ */
 async function signInBySrp ({ sdk, clientId, userPoolId }: TestCognito, username: string, secret = password): Promise<Required<AuthenticationResultType>> {
   const modulus = BigInt(`0x${getDiffieHellman('modp15').getPrime('hex')}`)
   const a = BigInt(`0x${randomBytes(128).toString('hex')}`)

@@ -1,6 +1,6 @@
-/** One of the items, by chance. */
+/** A random item. */
 export function pick<Item> (items: readonly Item[]): Item {
   const item = items[Math.floor(Math.random() * items.length)]
-  if (item === undefined) throw new Error('there is nothing to pick from')
+  if (item === undefined) throw new Error('there is no item to pick')
   return item
 }
