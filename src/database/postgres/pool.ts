@@ -90,13 +90,13 @@ export class ConnectionPool implements PostgresPool {
   /** A standby may be stale for ever, so not even reads use it. */
   async #connectToPrimary (): Promise<PoolClient & PostgresClient> {
     const client = await this.#connect()
-    const isStandby = await client.isStandby().catch((error: unknown) => {
+    try {
+      if (await client.isStandby()) throw new StandbyError()
+      return client
+    } catch (error) {
       client.release(true)
       throw error
-    })
-    if (!isStandby) return client
-    client.release(true)
-    throw new StandbyError()
+    }
   }
 
   async #connect (): Promise<PoolClient & PostgresClient> {
