@@ -38,9 +38,8 @@ const maxAttempts = 3
 /**
  * Changes a row for its author or an administrator. Each attempt is one read and one conditional statement, without a lock.
  *
- * 1. Without `If-Match`, or with `*`, the last change wins. The statement demands only the author that was checked.
- * 2. With entity tags in `If-Match`, the statement also demands the version that was checked. A change that loses is
- *    checked again.
+ * 1. Without preconditions, or with `If-Match: *`, the last change wins. The statement demands only the checked author.
+ * 2. With entity tags, the statement also demands the checked version. A change that loses is checked again.
  * @param apply changes the row if it still has its author and, where given, the version; otherwise returns undefined
  * @throws {Problem} `not_found`, `forbidden`, `precondition_failed`
  */
@@ -55,7 +54,7 @@ export async function changeAuthored<Row extends AuthoredRow, Result> (
     const result = await apply(row, demandsVersion ? row.version : undefined)
     if (result !== undefined) return result
   }
-  throw staleProblem(resource.noun)
+  throw new Problem('precondition_failed', `The ${resource.noun} has changed since you read it. Read it again.`)
 }
 
 async function findPermitted<Row extends AuthoredRow> (
@@ -68,8 +67,4 @@ async function findPermitted<Row extends AuthoredRow> (
   }
   checkPreconditions(preconditions, entityTag(row))
   return row
-}
-
-function staleProblem (noun: string): Problem {
-  return new Problem('precondition_failed', `The ${noun} has changed since you read it. Read it again.`)
 }
