@@ -48,7 +48,7 @@ export interface RunningService extends RunningProcess {
   url: string
 }
 
-/** The service as a process of its own, listening. */
+/** Starts the service as a process, and waits until it listens. */
 export async function startService (t: Test, variables: Record<string, string>, options?: RunOptions): Promise<RunningService> {
   const service = run(t, 'src/server.ts', { PORT: '0', ...variables }, options)
   const address = () => /Server listening at (http:[^"]+)/.exec(service.output.stdout)?.[1]
