@@ -18,8 +18,7 @@ declare module 'fastify' {
 
 interface RateLimitOptions {
   rateLimitMax: number
-  /** Seconds. */
-  rateLimitWindow: number
+  rateLimitWindowSeconds: number
   redisUrl: string | undefined
 }
 
@@ -33,7 +32,7 @@ type Policy = 'address' | 'user'
  *    address has no requests left, the request is rejected before its token is verified. A cached token still passes.
  * 2. A request with a verified user counts for the user.
  */
-const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateLimitMax: max, rateLimitWindow: windowSeconds, redisUrl }) => {
+const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateLimitMax: max, rateLimitWindowSeconds: windowSeconds, redisUrl }) => {
   fastify.decorateRequest('isSignatureVerified', false)
   if (max === 0) {
     fastify.decorate('limitUser', async (request, reply) => fastify.admitUser(request, reply))

@@ -1,7 +1,8 @@
 import Fastify, { type FastifyInstance } from 'fastify'
 import { app } from './app.ts'
 import { serverOptions } from './http/server-options.ts'
-import { ConfigError, readConfig } from './config.ts'
+import { readConfig } from './config.ts'
+import { ConfigError } from './environment/read.ts'
 import { LogStream } from './telemetry/log-destination.ts'
 
 /** After the signal to stop, requests in progress have this time before their connections are destroyed. */

@@ -124,12 +124,12 @@ t.test('every wrong variable is a line of its own, and none of them a stack', as
     DATABASE_URL: 'mysql://articles:hunter2@db',
     POST_CONFIRMATION_SECRET: 'hunter2'
   }), [
-    /^AWS_USER_POOLS_ID: held "nonsense"; it takes user pool ids/,
-    /^AWS_APP_CLIENT_ID: is not set; it takes app client ids/,
-    /^POST_CONFIRMATION_SECRET: held a value that is not shown; it takes whsec_/,
-    /^DATABASE_URL: held a value that is not shown; it takes sqlite:/,
-    /^PORT: held "http"; it takes a port number/,
-    /^LOG_LEVEL: held "loud"; it takes fatal/
+    /^AWS_USER_POOLS_ID: "nonsense" is invalid; expected user pool ids/,
+    /^AWS_APP_CLIENT_ID: not set; expected app client ids/,
+    /^POST_CONFIRMATION_SECRET: the value \(not shown\) is invalid; expected whsec_/,
+    /^DATABASE_URL: the value \(not shown\) is invalid; expected sqlite:/,
+    /^PORT: "http" is invalid; expected a port number/,
+    /^LOG_LEVEL: "loud" is invalid; expected fatal/
   ])
 })
 

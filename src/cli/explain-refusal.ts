@@ -18,7 +18,7 @@ export interface Explanation {
   fix: string
 }
 
-export type TokenRules = Pick<Config, 'clientIds' | 'tokenUse' | 'jwksMaxAge'> & { issuers: string[] }
+export type TokenRules = Pick<Config, 'clientIds' | 'tokenUse' | 'jwksMaxAgeSeconds'> & { issuers: string[] }
 
 /** What a token says of itself, as far as it can be read; nothing of it is verified. */
 export interface TokenParts {
@@ -52,7 +52,7 @@ export function explainRefusal (reason: ExplainedReason, { segments, length, hea
     case 'issuer':
       return { expected: `iss ${rules.issuers.join(' or ')}`, found: `iss ${show(claims.iss)}`, fix: 'The token is from another user pool, region or endpoint: sign in at the right one, or correct AWS_USER_POOLS_ID or AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER.' }
     case 'unknown_key':
-      return { expected: 'a kid that the user pool publishes', found: `kid ${show(header.kid)}`, fix: `Sign in again: the key may have been withdrawn. A key published a moment ago is known within seconds; keys are fetched anew every ${rules.jwksMaxAge} s.` }
+      return { expected: 'a kid that the user pool publishes', found: `kid ${show(header.kid)}`, fix: `Sign in again: the key may have been withdrawn. A key published a moment ago is known within seconds; keys are fetched anew every ${rules.jwksMaxAgeSeconds} s.` }
     case 'signature':
       return { expected: `a signature by the key ${show(header.kid)}`, found: 'one that does not verify', fix: 'The token was changed after it was signed, cut short, or forged. Copy it again, whole.' }
     case 'expired':

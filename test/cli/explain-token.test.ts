@@ -225,7 +225,7 @@ t.test('an environment that is wrong is told a line a fault, with exit status 1'
   t.strictSame(await explain(pool.idToken(), { ownProcess: true }), {
     status: 1,
     stdout: '',
-    stderr: 'AWS_APP_CLIENT_ID: is not set; it takes app client ids, comma separated\nUSER_PROVISIONING: held "perhaps"; it takes strict or auto\n'
+    stderr: 'AWS_APP_CLIENT_ID: not set; expected app client ids, comma separated\nUSER_PROVISIONING: "perhaps" is invalid; expected strict or auto\n'
   })
 })
 
@@ -238,7 +238,7 @@ t.test('npm run explain-token -- --help says what it does', async t => {
 t.test('explainRefusal reads times as people do, and suspects a clock', async t => {
   const at = 1_800_000_000
   const explain = (reason: ExplainedReason, claims: Record<string, unknown>) =>
-    explainRefusal(reason, { segments: 3, length: 900, header: {}, claims }, { clientIds: ['client1'], tokenUse: ['id'], jwksMaxAge: 3600, issuers: [] }, at * 1000)
+    explainRefusal(reason, { segments: 3, length: 900, header: {}, claims }, { clientIds: ['client1'], tokenUse: ['id'], jwksMaxAgeSeconds: 3600, issuers: [] }, at * 1000)
 
   const expired = { 119: '119 s ago', 120: '2 min ago', 7199: '120 min ago', 7200: '2 h ago', 172_799: '48 h ago', 172_800: '2 days ago' }
   for (const [seconds, ago] of Object.entries(expired)) t.equal(explain('expired', { exp: at - Number(seconds) }).found, `exp ${new Date((at - Number(seconds)) * 1000).toISOString()}, ${ago}`)

@@ -31,7 +31,7 @@ t.test('a database that cannot be migrated is one line on stderr and status 1', 
   const folder = t.testdir({ 'letter.db': 'This is a letter, and not a database at all.' })
   const failures = {
     [`sqlite:${folder}/letter.db`]: 'The database was not migrated: file is not a database\n',
-    'mysql://articles:hunter2@db': `The database was not migrated: DATABASE_URL: held a value that is not shown; it takes sqlite:<path>, sqlite::memory: or ${postgresUrlForm}\n`
+    'mysql://articles:hunter2@db': `The database was not migrated: DATABASE_URL: the value (not shown) is invalid; expected sqlite:<path>, sqlite::memory: or ${postgresUrlForm}\n`
   }
   for (const [DATABASE_URL, stderr] of Object.entries(failures)) {
     const { exited, output } = run(t, 'src/cli/migrate.ts', { DATABASE_URL })

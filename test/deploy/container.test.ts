@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
 import { parse } from 'yaml'
-import { EnvironmentSchema, readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config.ts'
+import { EnvironmentSchema } from '../../src/environment/schema.ts'
 import { startApp } from '../support/app.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))

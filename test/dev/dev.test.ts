@@ -200,7 +200,7 @@ t.test('npm run dev names a variable that is wrong', async t => {
   const variables = await settings(t)
   await refuses(t, runDev(t, { ...variables, COGNITO_PORT: 'nine' }), ['COGNITO_PORT: held "nine"; npm run dev takes a port number, 1 to 65535'])
   await refuses(t, runDev(t, { ...variables, PORT: '0' }), ['PORT: held "0"; npm run dev takes a port number, 1 to 65535'])
-  await refuses(t, runDev(t, { ...variables, USER_PROVISIONING: 'sometimes' }), [/^USER_PROVISIONING: held "sometimes"; it takes /])
+  await refuses(t, runDev(t, { ...variables, USER_PROVISIONING: 'sometimes' }), [/^USER_PROVISIONING: "sometimes" is invalid; expected /])
   const elsewhere = { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: 'http://127.0.0.1:4566' }
   await refuses(t, runDev(t, { ...variables, ...elsewhere }), [/^AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: held "http:\/\/127\.0\.0\.1:4566"; .*unset it/])
   await refuses(t, runDev(t, variables, '--port', '1'), ['npm run dev takes no arguments but --help; it got --port 1'])

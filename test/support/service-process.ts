@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { EnvironmentSchema } from '../../src/config.ts'
+import { EnvironmentSchema } from '../../src/environment/schema.ts'
 
 export interface RunningProcess {
   child: ChildProcess
