@@ -1,4 +1,4 @@
-import { listArticles } from '../../src/articles/queries.ts'
+import { listArticlePage } from '../../src/articles/list-page.ts'
 import type { Article } from '../../src/articles/schemas.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import type { Client } from './client.ts'
@@ -36,7 +36,7 @@ async function readArticles (url: string): Promise<Map<number, Article>> {
   try {
     const articles = new Map<number, Article>()
     for (let after: number | undefined = 0; after !== undefined;) {
-      const { rows, next }: Awaited<ReturnType<typeof listArticles>> = await listArticles(db, { limit: 1_000, after, order: 'asc' })
+      const { rows, next }: Awaited<ReturnType<typeof listArticlePage>> = await listArticlePage(db, { limit: 1_000, after, order: 'asc' })
       for (const article of rows) articles.set(article.id, article)
       after = next
     }

@@ -3,12 +3,14 @@ import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { pageResponse, resourceResponse, type JsonResponse } from '../../src/http/json-response.ts'
 import { ResponseCache } from '../../src/http/response-cache.ts'
-import { changeArticle, type Change } from '../../src/articles/change-article.ts'
-import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
+import { changeArticle } from '../../src/articles/change-article.ts'
+import { listArticlePage } from '../../src/articles/list-page.ts'
+import { deleteArticle, findArticle, insertArticle, updateArticle } from '../../src/articles/queries.ts'
 import { ArticleListSchema, ArticleSchema, articleTag, NewArticleSchema, type Article } from '../../src/articles/schemas.ts'
+import type { AuthoredChange } from '../../src/http/change-authored.ts'
 import { IfMatchSchema } from '../../src/http/conditional-request.ts'
 import type { Database } from '../../src/database/tables.ts'
-import { IdempotencyKeySchema, once } from '../../src/idempotency/run-once.ts'
+import { IdempotencyKeySchema, runOnce } from '../../src/idempotency/run-once.ts'
 import { prepareReply, type StoredResponse } from '../../src/idempotency/stored-response.ts'
 import { ListQuerySchema, type ListQuery } from '../../src/http/pagination.ts'
 import { IdParamsSchema } from '../../src/http/resource-id.ts'
@@ -57,7 +59,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     const key = headers['idempotency-key']
     const response = key === undefined
       ? await work(fastify.db)
-      : await once(fastify.db, { key: { userId: localUser.id, route: 'POST /articles', key }, request: { params, body }, work, restore: restoreCreated })
+      : await runOnce(fastify.db, { key: { userId: localUser.id, route: 'POST /articles', key }, request: { params, body }, work, restore: restoreCreated })
     return prepareReply(reply, response)
   })
 
@@ -87,7 +89,7 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     }
   }, async (request, reply) => {
     const name = request.body.name.trim()
-    const article = await changeArticle(fastify.db, asked(request, request.params.id), found => updateArticle(fastify.db, found, name))
+    const article = await changeArticle(fastify.db, request.params.id, changeOf(request), (found, version) => updateArticle(fastify.db, found, version, name))
     reply.header('etag', articleTag(article))
     return article
   })
@@ -103,13 +105,13 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       response: { 204: noContent('It is gone.'), ...problems(400, 401, 403, 404, 412, 413, 415) }
     }
   }, async (request, reply) => {
-    await changeArticle(fastify.db, asked(request, request.params.id), found => deleteArticle(fastify.db, found))
+    await changeArticle(fastify.db, request.params.id, changeOf(request), (found, version) => deleteArticle(fastify.db, found, version))
     reply.code(204)
     return null
   })
 
   async function loadPage (request: FastifyRequest, query: ListQuery, searcher: string): Promise<JsonResponse> {
-    const list = () => listArticles(fastify.db, query)
+    const list = () => listArticlePage(fastify.db, query)
     return pageResponse(request, ArticleListSchema, searcher === '' ? await list() : await fastify.searches.run(searcher, list))
   }
 
@@ -119,8 +121,8 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
     return resourceResponse(ArticleSchema, article, articleTag(article))
   }
 
-  function asked ({ headers, localUser, user }: FastifyRequest, id: number): Change {
-    return { id, localUser, user, adminGroup, preconditions: headers }
+  function changeOf ({ headers, localUser, user }: FastifyRequest): AuthoredChange {
+    return { userId: localUser.id, isAdmin: user.groups.includes(adminGroup), ifMatch: headers['if-match'] }
   }
 }
 

@@ -1,6 +1,7 @@
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
+import { listArticlePage } from '../../src/articles/list-page.ts'
+import { deleteArticle, findArticle, insertArticle, updateArticle } from '../../src/articles/queries.ts'
 import { indexQueuedBlocks, trigramQuery } from '../../src/articles/search-queries.ts'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { isSqlite, openDatabase } from '../../src/database/open.ts'
@@ -167,7 +168,7 @@ async function listAll (db: Database, query: { q: string, order: 'asc' | 'desc',
   const ids: number[] = []
   let after: number | undefined
   do {
-    const page = await listArticles(db, { ...query, ...(after !== undefined && { after }) })
+    const page = await listArticlePage(db, { ...query, ...(after !== undefined && { after }) })
     ids.push(...page.rows.map(({ id }) => id))
     after = page.next
   } while (after !== undefined)
