@@ -11,9 +11,6 @@ export interface StoredArticle extends Article {
   version: number
 }
 
-/** The article that a statement changes or deletes. With a version, the statement demands that version. */
-export type FoundArticle = Omit<StoredArticle, 'version'> & { version?: number }
-
 /** A part of the articles, in the order of their ids. */
 export interface ArticleRange {
   order: 'asc' | 'desc'
@@ -62,9 +59,12 @@ export async function insertArticle (db: Database, { name, author }: { name: str
   return { id, name, author: author.username, createdAt: now, updatedAt: now }
 }
 
-/** Renames an article and returns it, or undefined where no article has this id, author and version. */
+/**
+ * Renames an article and returns it. Returns undefined where no article has this id, author and version.
+ * @param version undefined for any version
+ */
 export async function updateArticle (
-  db: Database, { id, authorId, version, author, createdAt }: FoundArticle, name: string
+  db: Database, { id, authorId, author, createdAt }: StoredArticle, version: number | undefined, name: string
 ): Promise<Article | undefined> {
   const now = new Date().toISOString()
   const row = await db.updateTable('articles')
@@ -77,8 +77,13 @@ export async function updateArticle (
   return row && { id, name, author, createdAt, updatedAt: now }
 }
 
-/** Deletes an article and returns its id, or undefined where no article has this id, author and version. */
-export async function deleteArticle (db: Database, { id, authorId, version }: FoundArticle): Promise<number | undefined> {
+/**
+ * Deletes an article and returns its id. Returns undefined where no article has this id, author and version.
+ * @param version undefined for any version
+ */
+export async function deleteArticle (
+  db: Database, { id, authorId }: StoredArticle, version: number | undefined
+): Promise<number | undefined> {
   const row = await db.deleteFrom('articles')
     .where('id', '=', id)
     .where('author_id', 'is not distinct from', authorId)

@@ -25,7 +25,7 @@ t.test('a page is never stale, whichever of two processes wrote last', async t =
       if (action === 'insert') await insertArticle(db, { name, author: { id: 1, username: 'alice' } })
       else {
         const article = await findArticle(db, id)
-        if (article) await (action === 'delete' ? deleteArticle(db, article) : updateArticle(db, article, name))
+        if (article) await (action === 'delete' ? deleteArticle(db, article, article.version) : updateArticle(db, article, article.version, name))
       }
       console.log('done')
     }

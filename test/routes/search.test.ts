@@ -29,10 +29,10 @@ t.test('GET /articles?q= finds exactly the names that contain the text, whatever
     const name = text(8)
     if (article === undefined || step % 3 > 0) names.set((await insertArticle(db, { name, author })).id, name)
     else if (random(2) === 0) {
-      await updateArticle(db, article, name)
+      await updateArticle(db, article, article.version, name)
       names.set(article.id, name)
     } else {
-      await deleteArticle(db, article)
+      await deleteArticle(db, article, article.version)
       names.delete(article.id)
     }
     // A large gap between two ids.
