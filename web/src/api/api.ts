@@ -2115,7 +2115,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Makes a retry safe for 24 hours: the same key and body give the same answer.
+                 * @description Makes a retry safe for 24 hours. The same key and body get the same response.
                  * @example 8e03978e-40d5-43e8-bc93-6894a57f9324
                  */
                 "idempotency-key"?: string;
