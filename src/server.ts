@@ -3,7 +3,7 @@ import { app } from './app.ts'
 import { serverOptions } from './http/server-options.ts'
 import { readConfig } from './config.ts'
 import { ConfigError } from './environment/read.ts'
-import { LogStream } from './telemetry/log-destination.ts'
+import { LogDestination } from './telemetry/log-destination.ts'
 
 /** After the signal to stop, requests in progress have this time before their connections are destroyed. */
 const graceMs = 7_000
@@ -21,7 +21,7 @@ try {
 
 async function serve (): Promise<void> {
   const config = readConfig(process.env)
-  const log = new LogStream(process.stdout.fd)
+  const log = new LogDestination(process.stdout.fd)
   process.on('exit', () => log.flush())
   const server = Fastify(serverOptions(config, log))
   stopOn(server, 'SIGTERM')
