@@ -1,3 +1,4 @@
+// Runs on SQLite and PostgreSQL.
 import { request } from 'node:http'
 import fc from 'fast-check'
 import t from 'tap'

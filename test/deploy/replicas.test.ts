@@ -1,3 +1,4 @@
+// Runs on SQLite and PostgreSQL.
 import { createServer, Agent, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
