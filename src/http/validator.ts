@@ -1,5 +1,5 @@
 import { Ajv, type ErrorObject, type Options, type ValidateFunction } from 'ajv'
-import type { FastifyRouteSchemaDef, FastifySchema, FastifyValidationResult } from 'fastify/types/schema.js'
+import type { FastifyRouteSchemaDef, FastifyValidationResult } from 'fastify/types/schema.js'
 import { additionalProperties, maxFaults } from './additional-properties.ts'
 import { Problem, type InputFault } from '../problems/catalogue.ts'
 
@@ -12,14 +12,21 @@ const coercing = newValidator({ ...options, coerceTypes: true })
 
 const parts: Record<string, InputFault['in']> = { body: 'body', querystring: 'query', params: 'params', headers: 'headers' }
 
+/** The schema of one part of a request. */
+interface PartSchema {
+  properties?: Record<string, { type?: string }>
+}
+
 /**
  * Fastify's validator compiler. Invalid input becomes the problem `validation_failed`, with each fault in `errors`.
  * A schema is compiled when the first request needs it, so that the service starts faster.
  */
-export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSchemaDef<FastifySchema>): FastifyValidationResult {
+export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSchemaDef<PartSchema>): FastifyValidationResult {
   let validate: ValidateFunction | undefined
   const part = parts[httpPart] ?? 'body'
+  const integers = httpPart === 'body' ? [] : integerProperties(schema)
   return input => {
+    rejectOtherIntegers(input, integers)
     validate ??= (httpPart === 'body' ? exact : coercing).compile(schema)
     if (validate(input)) return true
     // An id that cannot exist names no resource.
@@ -31,6 +38,18 @@ export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSch
 
 function newValidator (options: Options): Ajv {
   return new Ajv(options).removeKeyword('additionalProperties').addKeyword(additionalProperties)
+}
+
+function integerProperties ({ properties = {} }: PartSchema): string[] {
+  return Object.keys(properties).filter(name => properties[name]?.type === 'integer')
+}
+
+/** AJV converts `1e0`, `0x1` and `1.0` to 1. Only decimal digits are an integer here, so that a resource has one URL. */
+function rejectOtherIntegers (input: Record<string, unknown>, names: string[]): void {
+  for (const name of names) {
+    const value = input[name]
+    if (typeof value === 'string' && !/^-?\d+$/.test(value)) input[name] = 'not an integer'
+  }
 }
 
 function inputFault (part: InputFault['in'], { keyword, instancePath, message = 'is not valid', params, parentSchema }: ErrorObject): InputFault {
