@@ -1,3 +1,4 @@
+import type { FastifyRequest } from 'fastify'
 import { Problem } from '../problems/catalogue.ts'
 import { checkPreconditions, dependsOnVersion, type Preconditions } from './conditional-request.ts'
 
@@ -21,6 +22,11 @@ export interface AuthoredChange {
   userId: number
   isAdmin: boolean
   preconditions: Preconditions
+}
+
+/** The change that a PATCH or DELETE request asks for. Members of the admin group may change every row. */
+export function changeOf ({ headers, localUser, user }: FastifyRequest, adminGroup: string): AuthoredChange {
+  return { userId: localUser.id, isAdmin: user.groups.includes(adminGroup), ifMatch: headers['if-match'] }
 }
 
 /**

@@ -27,7 +27,7 @@ interface RunOnceOptions {
    * Completes a body that an older version stored without status and headers.
    * Remove 24 hours after the last replica runs this version.
    */
-  restore (body: string): StoredResponse
+  restore?: ((body: string) => StoredResponse) | undefined
 }
 
 /**
@@ -54,7 +54,9 @@ export async function runOnce (db: Database, options: RunOnceOptions): Promise<S
     if (!isSameRequest(stored, fingerprints)) {
       throw new Problem('idempotency_mismatch', 'Another request has used this Idempotency-Key. Use a new key for a new request.')
     }
-    return typeof stored.response === 'string' ? restore(stored.response) : stored.response
+    if (typeof stored.response !== 'string') return stored.response
+    if (restore === undefined) throw new Error(`the response of ${key.route} is stored without status and headers`)
+    return restore(stored.response)
   })
 }
 

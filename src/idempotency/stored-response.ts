@@ -8,6 +8,11 @@ export interface StoredResponse {
   body: string
 }
 
+/** The response 201 with the JSON of a new resource, its path and its entity tag. */
+export function createdResponse (body: string, location: string, etag: string): StoredResponse {
+  return { status: 201, headers: { location, etag, 'content-type': 'application/json; charset=utf-8' }, body }
+}
+
 /**
  * Sets status and headers of a stored response. The body is sent as stored, even if the schema has changed since.
  * @returns the body, for the handler to return. A handler that calls `reply.send` or returns the reply costs 40 µs more.
