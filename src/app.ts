@@ -72,7 +72,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   await fastify.register(web, config)
   await fastify.register(async scope => {
     requireAccess(scope)
-    await scope.register(autoload, { dir: folder('routes'), options: config, forceESM: true, dirNameRoutePrefix: true, autoHooks: true, cascadeHooks: true })
+    await scope.register(autoload, { dir: folder('routes'), options: config, forceESM: true, dirNameRoutePrefix: true, autoHooks: true, cascadeHooks: true, routeParams: true })
   })
 }
 

@@ -13,10 +13,10 @@ export interface JsonResponse {
 }
 
 /** A page of a list, with the `Link` header to the next page while there is one. */
-export function pageResponse<Row> ({ routeOptions, url }: FastifyRequest, schema: TSchema, { rows, next }: Page<Row>): JsonResponse {
+export function pageResponse<Row> (request: FastifyRequest, schema: TSchema, { rows, next }: Page<Row>): JsonResponse {
   const text = serialize(schema, rows)
   if (next === undefined) return jsonResponse(text, { etag: entityTag(text) })
-  const link = nextLink(`${routeOptions.url}`, url, next)
+  const link = nextLink(request, next)
   return jsonResponse(text, { etag: entityTag(text, link), link })
 }
 

@@ -52,20 +52,24 @@ export const ListQuerySchema = Type.Unsafe<ListQuery>(Type.Object({
 }))
 
 /** Sets the `Link` header of a page, and returns its rows. */
-export function sendPage<Row> ({ routeOptions, url }: FastifyRequest, reply: FastifyReply, { rows, next }: Page<Row>): Row[] {
-  if (next !== undefined) reply.header('link', nextLink(`${routeOptions.url}`, url, next))
+export function sendPage<Row> (request: FastifyRequest, reply: FastifyReply, { rows, next }: Page<Row>): Row[] {
+  if (next !== undefined) reply.header('link', nextLink(request, next))
   return rows
 }
 
 /**
- * The `Link` header (RFC 8288) from a page to the next one.
- * @param list the path of the list. The path of the request may be spelled in other ways, even with a host (RFC 9112 3.2.2).
- * @param url the URL of the request, whose query the link repeats
+ * The `Link` header (RFC 8288) from a page to the next one. It repeats the query of the request.
  * @param lastId the id of the page's last member
  */
-export function nextLink (list: string, url: string, lastId: number): string {
-  const [, ...query] = url.split('?')
+export function nextLink (request: FastifyRequest, lastId: number): string {
+  const [, ...query] = request.url.split('?')
   const parameters = new URLSearchParams(query.join('?'))
   parameters.set('after', `${lastId}`)
-  return `<${list}?${parameters}>; rel="next"`
+  return `<${listPath(request)}?${parameters}>; rel="next"`
+}
+
+/** The path from the route and its parameters. The URL may spell it in other ways, even with a host (RFC 9112 3.2.2). */
+function listPath ({ params, routeOptions: { url = '' } }: FastifyRequest): string {
+  const values = new Map(Object.entries(params ?? {}))
+  return url.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(`${values.get(name)}`))
 }
