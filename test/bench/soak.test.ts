@@ -33,7 +33,7 @@ function traffic (t: Test, url: string, document: unknown): Traffic {
   return made
 }
 
-t.test('a soak runs through its events, and its report, here at Ctrl-C, ends with no failure', async t => {
+t.test('npm run soak runs its events and reports no failure at Ctrl-C', async t => {
   const { child, exited, output } = run(t, 'bench/soak.ts', {}, { args: ['--event-every', '2', '--rate', '40', '--clients', '6'], covered: false })
   // By then a key has been rotated, the key server was out, and a replica was restarted.
   while (!output.stdout.includes('the oldest key is withdrawn') && child.exitCode === null) await wait(50)
@@ -48,7 +48,7 @@ t.test('a soak runs through its events, and its report, here at Ctrl-C, ends wit
   t.match(output.stdout, /interrupted after \d+ s\n0 failures\n$/)
 })
 
-t.test('an answer that is not due and not excused is a failure, told with its request id', async t => {
+t.test('the soak reports an unexpected response with its request id', async t => {
   const soaking = await trafficTo(t, (request, response) => {
     const [status, code] = request.url === '/broken' ? [500, 'internal_error'] : [503, 'storage_unavailable']
     response.writeHead(status, { 'content-type': 'application/problem+json', 'x-request-id': 'id-1' }).end(JSON.stringify({ code }))
@@ -60,13 +60,13 @@ t.test('an answer that is not due and not excused is a failure, told with its re
   t.match(soaking.counts.get('500 internal_error'), { due: 0, excused: 0, failed: 1 })
 })
 
-t.test('a lost connection is a failure, but for a replica that is being restarted', async t => {
+t.test('the soak reports a lost connection, except to a replica during its restart', async t => {
   const soaking = await trafficTo(t, request => { request.socket.destroy() })
   await soaking.ask({ path: '/', due: ['200'] })
   t.match(soaking.counts.get('connection lost'), { excused: 0, failed: 1 })
 })
 
-t.test('an answer that is due and not as documented is a failure', async t => {
+t.test('the soak reports an expected response that the OpenAPI document does not describe', async t => {
   const soaking = await trafficTo(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
   })
@@ -74,7 +74,7 @@ t.test('an answer that is due and not as documented is a failure', async t => {
   t.match(soaking.shown, [{ text: /GET \/undocumented 200 is not documented/ }])
 })
 
-t.test('a client notices what is not as it was acknowledged, and the comparison what is not in the database', async t => {
+t.test('the soak reports responses and rows that differ from acknowledged writes', async t => {
   const pool = await startPool(t)
   const DATABASE_URL = await newDatabase(t)
   let lie = false
@@ -103,7 +103,7 @@ t.test('a client notices what is not as it was acknowledged, and the comparison 
   t.match(await compare(DATABASE_URL, [client]), { wrong: [/which was deleted, or made twice/] })
 })
 
-t.test('nothing is excused while nothing goes on', async t => {
+t.test('the soak excuses no failure without an event', async t => {
   const { clock, circumstances, excuses } = diary()
   circumstances.publish('key')
   clock.seconds = 100
@@ -112,7 +112,7 @@ t.test('nothing is excused while nothing goes on', async t => {
   t.strictSame(excuses({ readiness: true }), [])
 })
 
-t.test('keys that cannot be fetched excuse a 503 for keys that nobody has seen, and for no other', async t => {
+t.test('the soak excuses a 503 for unseen keys only, while keys cannot be fetched', async t => {
   const { clock, circumstances, excuses } = diary()
   circumstances.publish('old')
   clock.seconds = 100
@@ -130,7 +130,7 @@ t.test('keys that cannot be fetched excuse a 503 for keys that nobody has seen, 
   t.equal(circumstances.isKnown('new'), true)
 })
 
-t.test('a key that was withdrawn may be taken until it has to be gone', async t => {
+t.test('the soak allows a removed key until its deadline', async t => {
   const { clock, circumstances, excuses } = diary()
   circumstances.publish('key')
   clock.seconds = 100
@@ -141,7 +141,7 @@ t.test('a key that was withdrawn may be taken until it has to be gone', async t 
   t.equal(circumstances.isGone('key'), true)
 })
 
-t.test('a restart excuses lost connections to the replica, and a restart of the database a 503', async t => {
+t.test('the soak excuses lost connections during a restart, and a 503 during a restart of the database', async t => {
   const { clock, circumstances, excuses } = diary()
   const ends = [circumstances.begin('restart of one'), circumstances.begin('database restart')]
   t.strictSame(excuses(), ['503 storage_unavailable', 'connection lost'])
@@ -154,7 +154,7 @@ t.test('a restart excuses lost connections to the replica, and a restart of the 
   t.strictSame(excuses(), [])
 })
 
-t.test('memory that grows is told from memory that is flat', async t => {
+t.test('the soak distinguishes growing from constant memory', async t => {
   const samples = (grow: (minute: number) => number) => Array.from({ length: 1200 }, (_, second) => ({ at: second, held: 150 + grow(second / 60) + second % 3 }))
   const judged = (grow: (minute: number) => number) => {
     const { begin, end, growth, slope } = judgeMemory(samples(grow))

@@ -28,7 +28,7 @@ interface Dev extends RunningProcess {
   mint: string
 }
 
-/** Two ports that nobody listens on, and a folder that is removed with the test. */
+/** Two free ports and a folder that is removed with the test. */
 async function settings (t: Test): Promise<Settings> {
   const folder = await mkdtemp(join(tmpdir(), 'dev-'))
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }))
@@ -39,7 +39,7 @@ function runDev (t: Test, variables: Record<string, string>, ...args: string[]):
   return run(t, 'dev/dev.ts', variables, { args, covered: false })
 }
 
-/** npm run dev, up to what it prints when both are ready. */
+/** Starts npm run dev, and waits for its output when both servers are ready. */
 async function startDev (t: Test, variables: Settings): Promise<Dev> {
   const dev = runDev(t, variables)
   const commands = () => dev.output.stdout.split('\n').filter(line => line.startsWith('  curl ')).map(line => line.trim())
@@ -52,13 +52,13 @@ async function startDev (t: Test, variables: Settings): Promise<Dev> {
   return { ...dev, list, create, mint }
 }
 
-/** What a command prints in a shell that has nothing of ours. */
+/** The output of a command in a shell with an empty environment. */
 async function shell (command: string): Promise<string> {
   const { stdout } = await execute('sh', ['-c', command], { env: { PATH: process.env.PATH }, cwd: tmpdir() })
   return stdout
 }
 
-/** The status and body that a printed curl command gets. */
+/** The status and the body of the response to a printed curl command. */
 async function answerOf (command: string): Promise<{ status: number, body: unknown }> {
   const printed = await shell(`${command} -w '\\n%{http_code}'`)
   const end = printed.lastIndexOf('\n')
@@ -94,13 +94,13 @@ async function isFree (port: string): Promise<boolean> {
   }
 }
 
-// Not one of those that the system hands out: it might hand it to another test in the meantime.
+// Outside of the ephemeral range: the system could give an ephemeral port to another test.
 async function freePort (): Promise<string> {
   const port = `${randomInt(10_000, 32_000)}`
   return await isFree(port) ? port : freePort()
 }
 
-/** That a process ended with these lines on stderr, nothing else, and status 1. */
+/** Asserts that a process ended with exactly these lines on stderr and status 1. */
 async function refuses (t: Test, { output, exited }: RunningProcess, lines: Array<string | RegExp>): Promise<void> {
   t.equal(await exited, 1)
   const written = output.stderr.trimEnd().split('\n')
@@ -109,7 +109,7 @@ async function refuses (t: Test, { output, exited }: RunningProcess, lines: Arra
   t.notMatch(output.stdout, 'curl')
 }
 
-t.test('npm run dev prints commands that work as they stand, and keeps what was done with them', async t => {
+t.test('npm run dev prints commands that work unchanged, and its data survive a restart', async t => {
   const variables = await settings(t)
   const first = await startDev(t, variables)
   t.strictSame(await answerOf(first.list), { status: 200, body: [] })
@@ -167,7 +167,7 @@ t.test('npm run dev ends sessions at Cognito when the service ends them', async 
   t.equal(output.stderr, '')
 })
 
-t.test('npm run dev lets the service finish what is in flight, though told to stop twice', async t => {
+t.test('npm run dev finishes requests in flight after two signals to stop', async t => {
   const variables = await settings(t)
   const { mint, child, exited, output } = await startDev(t, variables)
   const headers = { authorization: `Bearer ${(await shell(mint)).trim()}`, connection: 'close' }
@@ -185,7 +185,7 @@ t.test('npm run dev lets the service finish what is in flight, though told to st
   t.equal(output.stderr, '')
 })
 
-t.test('npm run dev names a port that is taken, and leaves nothing running', async t => {
+t.test('npm run dev names a port in use and leaves no process', async t => {
   for (const variable of ['PORT', 'COGNITO_PORT']) {
     const variables = await settings(t)
     const taken = await listen(Number(variables[variable]))
@@ -196,7 +196,7 @@ t.test('npm run dev names a port that is taken, and leaves nothing running', asy
   }
 })
 
-t.test('npm run dev names a variable that is wrong', async t => {
+t.test('npm run dev names an invalid variable', async t => {
   const variables = await settings(t)
   await refuses(t, runDev(t, { ...variables, COGNITO_PORT: 'nine' }), ['COGNITO_PORT: held "nine"; npm run dev takes a port number, 1 to 65535'])
   await refuses(t, runDev(t, { ...variables, PORT: '0' }), ['PORT: held "0"; npm run dev takes a port number, 1 to 65535'])
@@ -206,14 +206,14 @@ t.test('npm run dev names a variable that is wrong', async t => {
   await refuses(t, runDev(t, variables, '--port', '1'), ['npm run dev takes no arguments but --help; it got --port 1'])
 })
 
-t.test('npm run dev lets variables that are set win', async t => {
+t.test('npm run dev prefers variables of the environment', async t => {
   const variables = await settings(t)
   const dev = await startDev(t, { ...variables, USER_PROVISIONING: 'strict', AWS_USER_POOLS_ID: 'local_Other1', AWS_APP_CLIENT_ID: 'otherclient', LOG_LEVEL: ' ' })
   t.match(dev.mint, '"ClientId":"otherclient"')
   t.match(await answerOf(dev.list), { status: 403, body: { code: 'no_such_user' } })
 })
 
-t.test('npm run dev ends when the service does', async t => {
+t.test('npm run dev ends when the service ends', async t => {
   const variables = await settings(t)
   await refuses(t, runDev(t, { ...variables, DATABASE_URL: `sqlite:${tmpdir()}` }), [/^The service cannot start: /])
   t.ok(await isFree(variables.COGNITO_PORT))
@@ -226,7 +226,7 @@ t.test('npm run dev ends when the service does', async t => {
   t.ok(await isFree(variables.COGNITO_PORT))
 })
 
-t.test('npm run dev leaves no service behind when it is killed', async t => {
+t.test('npm run dev leaves no service when it is killed', async t => {
   const variables = await settings(t)
   const { child } = await startDev(t, variables)
   child.kill('SIGKILL')
@@ -234,7 +234,7 @@ t.test('npm run dev leaves no service behind when it is killed', async t => {
   t.ok(await isFree(variables.COGNITO_PORT))
 })
 
-t.test('npm run dev -- --help says what it does', async t => {
+t.test('npm run dev -- --help prints the help', async t => {
   const { exited, output } = runDev(t, {}, '--help')
   t.equal(await exited, 0)
   t.match(output.stdout, /COGNITO_PORT/)

@@ -17,11 +17,11 @@ interface RunOptions {
   nodeArgs?: string[]
   /** Whether the lines that the process reaches count for coverage. A process without coverage starts in half the time. */
   covered?: boolean
-  /** Where the compiled service is. By default the TypeScript of the repository runs. */
+  /** The folder of the compiled service. By default the TypeScript of the repository runs. */
   folder?: string
 }
 
-/** Runs a file of the repository as a process of its own, with these variables and none that the tests' own environment has. */
+/** Runs a file of the repository as a process, with these variables and none of the service from the environment. */
 export function run (t: Test, file: string, variables: Record<string, string>, { args = [], nodeArgs = [], covered = true, folder }: RunOptions = {}): RunningProcess {
   const own = (name: string) => name in EnvironmentSchema.properties || name === 'NODE_ENV' || (!covered && /^(NODE_OPTIONS$|_TAPJS)/.test(name))
   const inherited = Object.entries(process.env).filter(([name]) => !own(name))
@@ -46,7 +46,7 @@ export interface RunningService extends RunningProcess {
   url: string
 }
 
-/** The service as a process of its own, listening. */
+/** Starts the service as a process, and waits until it listens. */
 export async function startService (t: Test, variables: Record<string, string>, options?: RunOptions): Promise<RunningService> {
   const service = run(t, 'src/server.ts', { PORT: '0', ...variables }, options)
   const address = () => /Server listening at (http:[^"]+)/.exec(service.output.stdout)?.[1]

@@ -13,7 +13,7 @@ import { until } from '../../support/service-process.ts'
 import { up as createUsersAndArticles } from '../../../migrations/2026-11-23-01-users-articles-key-sets.ts'
 import { up as createSearchIndex } from '../../../migrations/2026-11-27-01-article-search.ts'
 
-t.test('GET /articles?q= finds exactly the names that contain the text, whatever was inserted, renamed, deleted and indexed', async t => {
+t.test('GET /articles?q= finds exactly the names with the text after random inserts, renames, deletes and indexing', async t => {
   const db = await startDatabase(t)
   const author = await insertUser(db, { username: 'alice', email: null, issuer: null, sub: null })
   if (author === undefined) return t.fail('there is a user')
@@ -60,7 +60,7 @@ t.test('GET /articles?q= pages through more blocks than one request reads, witho
   }
 })
 
-t.test('the migration indexes the articles that are there, and an older version that goes on writing is indexed by triggers', async t => {
+t.test('the migration indexes existing articles, and triggers index the writes of an older version', async t => {
   const db = await startDatabase(t, false)
   await createUsersAndArticles(db)
   const write = (name: string) => db.insertInto('articles').values({ name, name_key: name.toLowerCase(), created_at: '', updated_at: '' }).execute()
@@ -72,7 +72,7 @@ t.test('the migration indexes the articles that are there, and an older version 
   t.equal((await listAll(db, { q: 'from', order: 'asc', limit: 10 })).length, 2)
 })
 
-t.test('the service indexes what has changed while it runs', { skip: process.env.TEST_DATABASE_URL !== undefined && 'PostgreSQL maintains its index itself' }, async t => {
+t.test('the service indexes changed articles in the background', { skip: process.env.TEST_DATABASE_URL !== undefined && 'PostgreSQL maintains its index itself' }, async t => {
   const { app, pool } = await startApp(t)
   const alice = person(app, pool, 'alice')
   const { rows: [{ count = 0 } = {}] } = await sql<{ count: number }>`select count(*) as count from articles_search_queue`.execute(app.db)
@@ -85,7 +85,7 @@ t.test('the service indexes what has changed while it runs', { skip: process.env
   t.equal(response.json().length, 1)
 })
 
-t.test('a failure to index is logged once, and search goes on', { skip: process.env.TEST_DATABASE_URL !== undefined && 'PostgreSQL maintains its index itself' }, async t => {
+t.test('search works while indexing fails, and the log says it once', { skip: process.env.TEST_DATABASE_URL !== undefined && 'PostgreSQL maintains its index itself' }, async t => {
   const { app, pool, log } = await startApp(t)
   const alice = person(app, pool, 'alice')
   await sql`create trigger refuse before delete on articles_search_queue begin select raise(abort, 'no'); end`.execute(app.db)
@@ -97,7 +97,7 @@ t.test('a failure to index is logged once, and search goes on', { skip: process.
   t.equal(log.filter(line => line.includes('could not be brought up to date')).length, 1)
 })
 
-t.test('on PostgreSQL, a role that may not create the extension has no index, and search finds the same', { skip: process.env.TEST_DATABASE_URL === undefined && 'needs PostgreSQL' }, async t => {
+t.test('search on PostgreSQL finds the same without the extension and the index', { skip: process.env.TEST_DATABASE_URL === undefined && 'needs PostgreSQL' }, async t => {
   const url = new URL(await newDatabase(t))
   const owner = openDatabase(url.href)
   const role = url.pathname.slice(1)
@@ -163,7 +163,7 @@ async function startDatabase (t: Test, migrated = true): Promise<Database> {
   return db
 }
 
-/** The ids of all pages, one after the other. */
+/** The ids of all pages in order. */
 async function listAll (db: Database, query: { q: string, order: 'asc' | 'desc', limit: number }): Promise<number[]> {
   const ids: number[] = []
   let after: number | undefined
@@ -175,7 +175,7 @@ async function listAll (db: Database, query: { q: string, order: 'asc' | 'desc',
   return ids
 }
 
-/** Whole numbers below a bound, the same for the same seed. */
+/** A generator of whole numbers below a bound, repeatable by its seed. */
 function randomNumbers (seed: number): (bound: number) => number {
   return bound => {
     seed = (seed * 1_103_515_245 + 12_345) % 2_147_483_648
