@@ -26,7 +26,7 @@ export interface AuthoredChange {
 
 /** The change that a PATCH or DELETE request asks for. Members of the admin group may change every row. */
 export function changeOf ({ headers, localUser, user }: FastifyRequest, adminGroup: string): AuthoredChange {
-  return { userId: localUser.id, isAdmin: user.groups.includes(adminGroup), ifMatch: headers['if-match'] }
+  return { userId: localUser.id, isAdmin: user.groups.includes(adminGroup), preconditions: headers }
 }
 
 /**
@@ -38,9 +38,8 @@ const maxAttempts = 3
 /**
  * Changes a row for its author or an administrator. Each attempt is one read and one conditional statement, without a lock.
  *
- * 1. Without preconditions, or with `If-Match: *`, the last change wins. The statement demands only the author that was checked.
- * 2. With entity tags, the statement also demands the version that was checked. A change that loses is
- *    checked again.
+ * 1. Without preconditions, or with `If-Match: *`, the last change wins. The statement demands only the checked author.
+ * 2. With entity tags, the statement also demands the checked version. A change that loses is checked again.
  * @param apply changes the row if it still has its author and, where given, the version; otherwise returns undefined
  * @throws {Problem} `not_found`, `forbidden`, `precondition_failed`
  */
