@@ -61,7 +61,7 @@ async function addWaiting (db: Database, username: string, email = `${username}@
   await addUser(db, root, { username, email, issuer: null, sub: null })
 }
 
-const password = 'Passw0rd!'
+const password = 'Passw0rd-2026!'
 
 /** A user pool of the emulator's, without users, and a database. */
 async function startEmulated (t: Test) {
