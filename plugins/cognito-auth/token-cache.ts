@@ -12,8 +12,8 @@ interface Entry {
 }
 
 /**
- * In characters: long enough that no two signatures share it by chance, and short enough that V8 copies it. Of thirteen characters
- * or more V8 makes a view of the whole string, and compares that slowly.
+ * In characters: long enough that no two signatures share it by chance, and short enough that V8 copies it.
+ * V8 makes a view of a longer part, and compares that slowly.
  */
 const endLength = 12
 

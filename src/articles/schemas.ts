@@ -15,7 +15,7 @@ export type Article = Static<typeof ArticleSchema>
 
 export const ArticleListSchema = Type.Array(ArticleSchema, { maxItems: 100 })
 
-/** What a client says of an article, to make one and to change one. */
+/** The body of a request that creates or changes an article. */
 export const NewArticleSchema = Type.Object({
   name: trimmedText(50, ['On bread'])
 }, { title: 'NewArticle', additionalProperties: false })

@@ -18,7 +18,7 @@ interface PipeliningLimit {
 /**
  * Closes a connection that pipelines too many requests, before Fastify builds anything for them.
  * Node parses everything that it has read from a socket, up to 64 kB, before any response is sent. So 300 connections
- * with 1,200 tiny requests each create 360,000 requests in one turn of the event loop, which ended a process with a
+ * with 1,200 tiny requests each create 360,000 requests in one turn of the event loop. That ended a process with a
  * heap of 192 MB (2026-11-28). Only the parser itself can stop within such a chunk.
  */
 export function limitPipelining (server: Server, { ofConnection, ofProcess, onClose }: PipeliningLimit): void {

@@ -1,5 +1,5 @@
-// A pooler between the service and PostgreSQL: PgBouncer in transaction mode where it is installed, and always a small stand-in
-// for what PgBouncer 1.18 does at the start of a connection.
+// A pooler between the service and PostgreSQL: PgBouncer in transaction mode, where it is installed.
+// A small stand-in always runs. It starts a connection as PgBouncer 1.18 does.
 
 import { spawn, spawnSync } from 'node:child_process'
 import { chmodSync, writeFileSync } from 'node:fs'

@@ -58,7 +58,7 @@ t.test('GET / takes a token of the pool by its exp, nbf and sub alone, whatever 
   const sub = fc.oneof(fc.jsonValue(), fc.string({ unit: 'binary' }))
   await fc.assert(fc.asyncProperty(extra, time, time, sub, async (extra, exp, nbf, sub) => {
     const token = sign(pool.key.privateKey, pool.header(), { ...pool.idClaims(), ...extra, exp, nbf, sub })
-    // What JSON makes of it: -0 is 0, and NaN is null.
+    // JSON turns -0 into 0, and NaN into null.
     const said = JSON.parse(JSON.stringify({ exp, nbf, sub }))
     const now = Date.now() / 1000
     const good = typeof said.exp === 'number' && said.exp > now && said.exp <= 8.64e12 &&

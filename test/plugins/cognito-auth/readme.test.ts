@@ -18,7 +18,7 @@ interface Example {
   partners: UserPool
 }
 
-/** What is expected of each block, in the order of the README. The first is the quick start. */
+/** The expected result of each block, in the order of the README. The first is the quick start. */
 const examples: Record<string, (t: Test, example: Example) => Promise<void>> = {
   'the quick start': async (t, { app, pool }) => {
     t.strictSame((await get(app, '/me', idToken(pool))).json(), { name: 'alice' })

@@ -16,7 +16,7 @@ interface AccountPageProps {
   passwordPolicy: PasswordPolicy
 }
 
-/** What people change about their own sign-in. All of it is stored by Cognito. */
+/** The settings of a person's own sign-in. Cognito stores all of them. */
 export function AccountPage ({ identity, passwordPolicy }: AccountPageProps) {
   const { account, api } = useMessages()
   const [status, announce] = useStatus()
