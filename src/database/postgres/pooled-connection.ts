@@ -33,12 +33,9 @@ export class PooledConnection implements PostgresPoolClient {
       // The type of the rows is the caller's claim, as everywhere in Kysely.
       return result as PostgresQueryResult<Row>
     } catch (error) {
-      if (error instanceof Error && !isServerError(error)) {
-        this.#fatalError = error
-        if (isQueryTimeout(error)) this.#cancellation = this.#client.cancelQuery()
-      } else if (isServerError(error) && error.code === readOnlyCode) {
-        this.#fatalError = error
-      }
+      const mayBeReused = isServerError(error) && error.code !== readOnlyCode
+      if (error instanceof Error && !mayBeReused) this.#fatalError = error
+      if (error instanceof Error && isQueryTimeout(error)) this.#cancellation = this.#client.cancelQuery()
       throw markUnavailable(error)
     }
   }
