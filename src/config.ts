@@ -3,6 +3,7 @@ import { FormatRegistry, Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import type { TokenUse } from '../plugins/cognito-auth/index.ts'
 import { postgresUrlForm, readPostgresUrl } from './database/postgres/url.ts'
+import { isCorsOrigin } from './http/cors-origins.ts'
 
 export type Provisioning = 'strict' | 'auto'
 
@@ -27,6 +28,8 @@ export interface Config {
   host: string
   port: number
   corsOrigins: string[]
+  /** Request headers that pages may send beside the usual ones. */
+  corsHeaders: string[]
   /** Requests a window; 0 is no limit. */
   rateLimitMax: number
   /** Seconds. */
@@ -54,7 +57,7 @@ export class ConfigError extends Error {
 
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
-FormatRegistry.Set('origins', value => list(value).every(item => URL.parse(item)?.origin === item))
+FormatRegistry.Set('origins', value => list(value).every(isCorsOrigin))
 FormatRegistry.Set('endpoint', value => isPlainUrl(value) && !value.includes('?'))
 FormatRegistry.Set('jwks-uri', value => isPlainUrl(value.replaceAll('{pool}', 'pool')))
 FormatRegistry.Set('trust-proxy', value => ['true', 'false'].includes(value) || list(value).every(isAddressOrRange))
@@ -83,7 +86,8 @@ export const EnvironmentSchema = Type.Object({
   REDIS_URL: Type.Optional(Type.String({ format: 'redis-url', writeOnly: true, description: 'redis://… or rediss://…' })),
   HOST: Type.String({ pattern: '^\\S+$', default: '127.0.0.1', description: 'a host name or address to listen on' }),
   PORT: Type.String({ format: 'port', default: '8000', description: 'a port number, 0 to 65535' }),
-  CORS_ORIGINS: Type.Optional(Type.String({ format: 'origins', description: 'origins such as https://app.example.com, comma separated' })),
+  CORS_ORIGINS: Type.Optional(Type.String({ format: 'origins', description: 'origins such as https://app.example.com, https://*.example.com or capacitor://localhost, comma separated' })),
+  CORS_HEADERS: Type.Optional(Type.String({ pattern: someOf('[\\w-]{1,64}'), description: 'names of request headers, comma separated' })),
   RATE_LIMIT_MAX: Type.String({ format: 'rate-limit', default: '600', description: 'a whole number of requests, 0 for no limit' }),
   RATE_LIMIT_WINDOW_S: Type.String({ format: 'window', default: '60', description: 'whole seconds, 1 to 86400' }),
   TRUST_PROXY: Type.String({ format: 'trust-proxy', default: 'false', description: 'true, false, or addresses and CIDR ranges, comma separated' }),
@@ -123,6 +127,7 @@ export function readConfig (env: Record<string, string | undefined>): Config {
     host: environment.HOST,
     port: Number(environment.PORT),
     corsOrigins: list(environment.CORS_ORIGINS ?? ''),
+    corsHeaders: list(environment.CORS_HEADERS ?? ''),
     rateLimitMax: Number(environment.RATE_LIMIT_MAX),
     rateLimitWindow: Number(environment.RATE_LIMIT_WINDOW_S),
     trustProxy: trustProxy(environment.TRUST_PROXY),

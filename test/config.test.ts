@@ -51,6 +51,7 @@ t.test('the two Cognito variables are all that is needed', async t => {
     host: '127.0.0.1',
     port: 8000,
     corsOrigins: [],
+    corsHeaders: [],
     rateLimitMax: 600,
     rateLimitWindow: 60,
     trustProxy: false,
@@ -168,8 +169,14 @@ variable('OTEL_EXPORTER_OTLP_ENDPOINT', 'tracesEndpoint',
 variable('OTEL_SERVICE_NAME', 'serviceName', [['articles-eu', 'articles-eu']], ['two words', 'x'.repeat(129)])
 
 variable('CORS_ORIGINS', 'corsOrigins',
-  [['https://app.example.com, http://localhost:5173', ['https://app.example.com', 'http://localhost:5173']]],
+  [
+    ['https://app.example.com, http://localhost:5173', ['https://app.example.com', 'http://localhost:5173']],
+    ['capacitor://localhost,tauri://localhost', ['capacitor://localhost', 'tauri://localhost']],
+    ['https://*.example.com', ['https://*.example.com']]
+  ],
   ['*', 'app.example.com', 'https://app.example.com/', 'https://app.example.com/path', 'HTTPS://app.example.com', 'null'])
+
+variable('CORS_HEADERS', 'corsHeaders', [['X-App-Version, X-Tenant', ['X-App-Version', 'X-Tenant']]], ['*', 'X App', 'X-App:', 'x'.repeat(65)])
 
 variable('RATE_LIMIT_MAX', 'rateLimitMax', [['0', 0], ['1000000000', 1_000_000_000]], ['1000000001', '-1', 'none'])
 
