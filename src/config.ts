@@ -21,12 +21,18 @@ export interface Config {
   /** Keys whose private half is public knowledge are taken outside production only. */
   allowDevelopmentKeys: boolean
   provisioning: Provisioning
+  /** The app client that the pages use. */
+  webClientId: string
   adminGroup: string
   postConfirmationSecret: string | undefined
   databaseUrl: string
   redisUrl: string | undefined
   host: string
   port: number
+  /** Seconds that an idle connection of a client or proxy stays open. */
+  keepAliveTimeoutSeconds: number
+  /** The path under which a proxy serves the service, without a trailing slash. Empty: at the root. */
+  basePath: string
   corsOrigins: string[]
   /** Request headers that pages may send beside the usual ones. */
   corsHeaders: string[]
@@ -80,12 +86,15 @@ export const EnvironmentSchema = Type.Object({
   COGNITO_TOKEN_USE: Type.String({ pattern: someOf('(id|access)'), default: 'id,access', description: 'id, access or both, comma separated' }),
   JWKS_MAX_AGE_S: Type.String({ format: 'max-age', default: '3600', description: 'whole seconds, 1 to 86400' }),
   USER_PROVISIONING: Type.String({ pattern: '^(strict|auto)$', default: 'strict', description: 'strict or auto' }),
+  WEB_CLIENT_ID: Type.Optional(Type.String({ pattern: '^[\\w+]{1,128}$', description: 'one of the ids in AWS_APP_CLIENT_ID' })),
   ADMIN_GROUP: Type.String({ pattern: '^\\S{1,128}$', default: 'admin', description: "a Cognito group's name, 1 to 128 characters without white space" }),
   POST_CONFIRMATION_SECRET: Type.Optional(Type.String({ pattern: '^whsec_[A-Za-z0-9+/]{32,}={0,2}$', writeOnly: true, description: 'whsec_ and at least 24 bytes in base64' })),
   DATABASE_URL: Type.String({ format: 'database-url', writeOnly: true, default: 'sqlite:data/articles.db', description: `sqlite:<path>, sqlite::memory: or ${postgresUrlForm}` }),
   REDIS_URL: Type.Optional(Type.String({ format: 'redis-url', writeOnly: true, description: 'redis://… or rediss://…' })),
   HOST: Type.String({ pattern: '^\\S+$', default: '127.0.0.1', description: 'a host name or address to listen on' }),
   PORT: Type.String({ format: 'port', default: '8000', description: 'a port number, 0 to 65535' }),
+  KEEP_ALIVE_TIMEOUT_S: Type.String({ format: 'window', default: '72', description: 'whole seconds, 1 to 86400' }),
+  BASE_PATH: Type.String({ pattern: '^/$|^(/(?!\\.{1,2}(/|$))[\\w.~-]+)+/?$', default: '/', description: 'a path such as /api, of letters, digits and -._~' }),
   CORS_ORIGINS: Type.Optional(Type.String({ format: 'origins', description: 'origins such as https://app.example.com, https://*.example.com or capacitor://localhost, comma separated' })),
   CORS_HEADERS: Type.Optional(Type.String({ pattern: someOf('[\\w-]{1,64}'), description: 'names of request headers, comma separated' })),
   RATE_LIMIT_MAX: Type.String({ format: 'rate-limit', default: '600', description: 'a whole number of requests, 0 for no limit' }),
@@ -108,7 +117,7 @@ export function readConfig (env: Record<string, string | undefined>): Config {
   }))
   const environment = Value.Default(EnvironmentSchema, { ...held })
 
-  const faults = { ...sharedKeySetFault(held), ...plainHttpFaults(held), ...schemaFaults(environment, held) }
+  const faults = { ...sharedKeySetFault(held), ...webClientFault(held), ...plainHttpFaults(held), ...schemaFaults(environment, held) }
   if (Object.keys(faults).length > 0 || !Value.Check(EnvironmentSchema, environment)) throw new ConfigError(Object.values(faults))
 
   return {
@@ -120,12 +129,15 @@ export function readConfig (env: Record<string, string | undefined>): Config {
     jwksMaxAge: Number(environment.JWKS_MAX_AGE_S),
     allowDevelopmentKeys: env.NODE_ENV !== 'production',
     provisioning: environment.USER_PROVISIONING === 'auto' ? 'auto' : 'strict',
+    webClientId: environment.WEB_CLIENT_ID ?? list(environment.AWS_APP_CLIENT_ID)[0] ?? '',
     adminGroup: environment.ADMIN_GROUP,
     postConfirmationSecret: environment.POST_CONFIRMATION_SECRET,
     databaseUrl: environment.DATABASE_URL,
     redisUrl: environment.REDIS_URL,
-    host: environment.HOST,
+    host: environment.HOST.replace(/^\[(.*)\]$/, '$1'),
     port: Number(environment.PORT),
+    keepAliveTimeoutSeconds: Number(environment.KEEP_ALIVE_TIMEOUT_S),
+    basePath: environment.BASE_PATH.replace(/\/$/, ''),
     corsOrigins: list(environment.CORS_ORIGINS ?? ''),
     corsHeaders: list(environment.CORS_HEADERS ?? ''),
     rateLimitMax: Number(environment.RATE_LIMIT_MAX),
@@ -173,6 +185,13 @@ function sharedKeySetFault (held: Held): Faults {
   const uri = held.COGNITO_JWKS_URI
   if (uri === undefined || uri.includes('{pool}') || list(held.AWS_USER_POOLS_ID ?? '').length < 2) return {}
   return { COGNITO_JWKS_URI: describeFault('COGNITO_JWKS_URI', held, 'a URL with {pool} in it where there are several user pools') }
+}
+
+// Tokens of another client would be refused.
+function webClientFault (held: Held): Faults {
+  const { WEB_CLIENT_ID: id, AWS_APP_CLIENT_ID: accepted = '' } = held
+  if (id === undefined || list(accepted).includes(id)) return {}
+  return { WEB_CLIENT_ID: describeFault('WEB_CLIENT_ID', held, 'one of the ids in AWS_APP_CLIENT_ID') }
 }
 
 function describeFault (name: string, held: Held, takes: string, secret = false): string {

@@ -44,12 +44,15 @@ t.test('the two Cognito variables are all that is needed', async t => {
     jwksCacheTtlSeconds: 3600,
     allowDevelopmentKeys: true,
     provisioning: 'strict',
+    webClientId: 'client1',
     adminGroup: 'admin',
     postConfirmationSecret: undefined,
     databaseUrl: 'sqlite:data/articles.db',
     redisUrl: undefined,
     host: '127.0.0.1',
     port: 8000,
+    keepAliveTimeoutSeconds: 72,
+    basePath: '',
     corsOrigins: [],
     corsHeaders: [],
     rateLimitMax: 600,
@@ -156,7 +159,15 @@ variable('USER_PROVISIONING', 'provisioning', [['strict', 'strict'], ['auto', 'a
 
 variable('ADMIN_GROUP', 'adminGroup', [['staff', 'staff'], ['x'.repeat(128), 'x'.repeat(128)]], ['two words', 'x'.repeat(129)])
 
-variable('HOST', 'host', [['0.0.0.0', '0.0.0.0'], ['::', '::']], ['a b'])
+variable('HOST', 'host', [['0.0.0.0', '0.0.0.0'], ['::', '::'], ['[::1]', '::1']], ['a b'])
+
+variable('KEEP_ALIVE_TIMEOUT_S', 'keepAliveTimeoutSeconds', [['620', 620]], ['0', '1.5', '86401'])
+
+variable('BASE_PATH', 'basePath',
+  [['/', ''], ['/api', '/api'], ['/v1/articles-api/', '/v1/articles-api']],
+  ['api', '//', '/a//b', '/..', '/a/../b', '/a/.', '/a b', '/a?b', '//evil.example', '/%61', 'https://example.com/a'])
+
+variable('WEB_CLIENT_ID', 'webClientId', [['client1', 'client1']], ['other', 'a b'])
 
 variable('PORT', 'port', [['0', 0], ['65535', 65_535]], ['65536', '-1', '80.5', 'http', '99999999999'])
 

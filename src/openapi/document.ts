@@ -5,14 +5,14 @@ const description = `Articles, for the users of an Amazon Cognito user pool.
 Send a token of Cognito's, an id token or an access token, as \`Authorization: Bearer <token>\`. Every refusal is a problem
 detail (RFC 9457) with a \`code\` for programs and a \`detail\` for people.`
 
-const server = { url: '/', description: 'This service, be it local, staging or production', 'x-internal': false }
+const server = { description: 'This service, be it local, staging or production', 'x-internal': false }
 
 /** Options of `@fastify/swagger`: the parts of the OpenAPI document that the routes do not say themselves. */
-export const documentOptions: FastifyDynamicSwaggerOptions = {
+export const documentOptions = (basePath: string): FastifyDynamicSwaggerOptions => ({
   openapi: {
     openapi: '3.1.0',
     info: { title: 'Articles', version: '0.1.0', description, license: { name: 'MIT', identifier: 'MIT' } },
-    servers: [server],
+    servers: [{ ...server, url: basePath === '' ? '/' : basePath }],
     tags: [
       { name: 'articles', description: 'Articles, and who wrote them' },
       { name: 'admin', description: 'Users, for members of the admin group' },
@@ -29,7 +29,7 @@ export const documentOptions: FastifyDynamicSwaggerOptions = {
     security: [{ bearer: [] }]
   },
   transformObject: document => 'openapiObject' in document ? shareSchemas(document.openapiObject) : document.swaggerObject
-}
+})
 
 /** Moves each schema that has a title to `components`, and leaves references to it. */
 function shareSchemas<Document extends { components?: { schemas?: Record<string, unknown> } }> (document: Document): Document {
