@@ -25,6 +25,9 @@ const connections: FastifyPluginAsync = async fastify => {
   let unsaid = 0
   let lastSaid = -Infinity
   server.maxConnections = mostConnections
+  // In a worker of a cluster, Node would hand the connection back to the primary, again and again.
+  // The types of Node do not have the property yet.
+  Object.assign(server, { dropMaxConnection: true })
   // Node caches the address of a socket when it is first read. After a reset it cannot be read any more.
   server.on('connection', socket => { Reflect.get(socket, 'remoteAddress') })
   server.on('drop', () => {

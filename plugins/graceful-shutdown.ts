@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { onPrimaryMessage, sendToPrimary } from '../src/cluster/messages.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -8,6 +9,9 @@ declare module 'fastify' {
     isDraining: () => boolean
     /** To be told whenever readiness is asked for. */
     noteProbe: () => void
+    /** Whether other workers go on while this one stops. Its listener then closes at once, and readiness stays green. */
+    isRetired: () => boolean
+    retire: () => void
   }
 }
 
@@ -24,11 +28,19 @@ const draining: FastifyPluginAsync = async fastify => {
   let stopping = false
   let probes: number[] = []
   fastify.decorate('isDraining', () => stopping)
-  fastify.decorate('noteProbe', () => { probes = [...probes.slice(-1), performance.now()] })
+  const note = () => { probes = [...probes.slice(-1), performance.now()] }
+  onPrimaryMessage('probe', note)
+  fastify.decorate('noteProbe', () => {
+    note()
+    sendToPrimary({ kind: 'probe' })
+  })
+  let retired = false
+  fastify.decorate('isRetired', () => retired)
+  fastify.decorate('retire', () => { retired = true })
   fastify.addHook('preClose', async () => {
     stopping = true
     const watched = probes.length === 2 && probes.every(at => performance.now() - at < lately)
-    if (watched && fastify.server.listening) await wait(notice)
+    if (watched && !retired && fastify.server.listening) await wait(notice)
   })
 }
 

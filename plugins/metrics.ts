@@ -1,6 +1,8 @@
+import cluster from 'node:cluster'
 import type { Server } from 'node:http'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { onPrimaryMessage, sendToPrimary } from '../src/cluster/messages.ts'
 import { databaseStatistics } from '../src/database/statistics.ts'
 import { listenForScrapes, urlOf } from '../src/telemetry/metrics-server.ts'
 import type { ProblemCode } from '../src/problems/catalogue.ts'
@@ -26,7 +28,8 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
     keys: () => fastify.cognito.keySetStatistics(),
     tokens: () => fastify.cognito.tokenStatistics(),
     database: () => databaseStatistics(fastify.db),
-    connections: () => fastify.connectionStatistics()
+    connections: () => fastify.connectionStatistics(),
+    areLimitsShared: fastify.areLimitsShared
   })
 
   fastify.observeRequests((request, reply, status) => {
@@ -36,6 +39,10 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   })
   fastify.decorate('noteBrokenRequest', code => instruments.countRefusal(code, undefined))
   fastify.observeQueries(instruments.observeQuery)
+
+  // The primary serves the metrics of all workers.
+  onPrimaryMessage('metrics', async ({ id }) => sendToPrimary({ kind: 'measured', id, metrics: await instruments.measure() }))
+  if (cluster.isWorker) return
 
   let server: Server | undefined
   fastify.addHook('onReady', async () => {
@@ -48,4 +55,4 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   })
 }
 
-export default fp(metrics, { name: 'metrics', dependencies: ['authentication', 'connection-limit', 'database', 'request-outcome'] })
+export default fp(metrics, { name: 'metrics', dependencies: ['authentication', 'connection-limit', 'database', 'rate-limit', 'request-outcome'] })

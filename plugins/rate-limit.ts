@@ -1,7 +1,9 @@
+import cluster from 'node:cluster'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import type { Redis } from 'ioredis'
+import { PrimaryRateLimitStore } from '../src/cluster/primary-rate-limit-store.ts'
+import { connectRedis, type RedisConnection } from '../src/http/redis-connection.ts'
 import { RateLimitStore } from '../src/http/rate-limit-store.ts'
 import { temporaryProblem } from '../src/problems/catalogue.ts'
 
@@ -11,6 +13,8 @@ declare module 'fastify' {
     limitUser (request: FastifyRequest, reply: FastifyReply): Promise<void>
     /** Refuses with 429 when the address of the request has used up its requests. It does not count the request. */
     limitAddress (request: FastifyRequest, reply: FastifyReply): Promise<void>
+    /** Whether the replicas share their rate limits now. Absent where there is no Redis. */
+    areLimitsShared: (() => boolean) | undefined
   }
   interface FastifyRequest {
     /** Whether the route has verified its sender without a token. Such a request does not count for its address. */
@@ -44,6 +48,7 @@ type Counter = (request: FastifyRequest, options?: { increment: boolean }) => Pr
  */
 const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateLimitMax: max, rateLimitWindow: window, redisUrl }) => {
   fastify.decorateRequest('isProven', false)
+  fastify.decorate('areLimitsShared', undefined)
   if (max === 0) {
     fastify.decorate('limitUser', async (request, reply) => fastify.admitUser(request, reply))
     fastify.decorate('limitAddress', async () => {})
@@ -101,16 +106,18 @@ async function counters (fastify: FastifyInstance, redisUrl: string | undefined,
   const local = await countersIn(fastify, undefined, limits)
   if (redisUrl === undefined) return local
 
-  const redis = await connect(fastify, redisUrl)
-  const shared = await countersIn(fastify, redis, limits)
-  return { countAddress: orElse(shared.countAddress, local.countAddress), countUser: orElse(shared.countUser, local.countUser) }
+  const connection = await connectRedis(redisUrl, fastify.log)
+  fastify.addHook('onClose', async () => connection.redis.disconnect())
+  fastify.areLimitsShared = connection.isShared
+  const shared = await countersIn(fastify, connection.redis, limits)
+  return { countAddress: orElse(shared.countAddress, local.countAddress, connection), countUser: orElse(shared.countUser, local.countUser, connection) }
 }
 
 /** Counters in a scope of their own, since @fastify/rate-limit has one store a scope. */
-async function countersIn (fastify: FastifyInstance, redis: Redis | undefined, limits: Limits) {
+async function countersIn (fastify: FastifyInstance, redis: RedisConnection['redis'] | undefined, limits: Limits) {
   let result: { countAddress: Counter, countUser: Counter } | undefined
   await fastify.register(async scope => {
-    await scope.register(rateLimit, { global: false, ...(redis ? { redis, nameSpace: 'articles-rate-limit-' } : { store: RateLimitStore }) })
+    await scope.register(rateLimit, { global: false, ...(redis ? { redis, nameSpace: 'articles-rate-limit-' } : { store: cluster.isWorker ? PrimaryRateLimitStore : RateLimitStore }) })
     result = {
       countAddress: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => request.clientAddress })),
       countUser: asCounter(scope.createRateLimit({ ...limits, keyGenerator: request => request.user.key }))
@@ -130,32 +137,20 @@ function asCounter (check: ReturnType<FastifyInstance['createRateLimit']>): Coun
 const respite = 1_000
 
 /** Limits that hold for this process alone are better than none, while Redis is away. */
-function orElse (shared: Counter, local: Counter): Counter {
+function orElse (shared: Counter, local: Counter, connection: RedisConnection): Counter {
   let awayUntil = 0
   return async (request, options) => {
     if (performance.now() < awayUntil) return local(request, options)
     try {
-      return await shared(request, options)
-    } catch {
+      const count = await shared(request, options)
+      connection.reportSuccess()
+      return count
+    } catch (error) {
+      connection.reportFailure(error)
       awayUntil = performance.now() + respite
       return local(request, options)
     }
   }
-}
-
-async function connect (fastify: FastifyInstance, url: string): Promise<Redis> {
-  // Loaded where it is used: a service of one replica starts without it.
-  const { Redis } = await import('ioredis')
-  const redis = new Redis(url, { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: 500 })
-  let reachable = true
-  redis.on('error', error => {
-    if (reachable) fastify.log.warn({ err: error }, 'Redis cannot be reached; rate limits are local')
-    reachable = false
-  })
-  redis.on('ready', () => { reachable = true })
-  fastify.addHook('onClose', async () => redis.disconnect())
-  await redis.connect().catch(() => {})
-  return redis
 }
 
 export default fp(rateLimits, { name: 'rate-limit', dependencies: ['authentication', 'request-limits'] })

@@ -29,6 +29,8 @@ export interface Config {
   redisUrl: string | undefined
   host: string
   port: number
+  /** How many worker processes serve requests. With 1 there is one process and no primary. */
+  workers: number
   /** Seconds that an idle connection of a client or proxy stays open. */
   keepAliveTimeoutSeconds: number
   /** The path under which a proxy serves the service, without a trailing slash. Empty: at the root. */
@@ -71,8 +73,9 @@ FormatRegistry.Set('port', value => isInteger(value, 0, 65_535))
 FormatRegistry.Set('max-age', value => isInteger(value, 1, 86_400))
 FormatRegistry.Set('rate-limit', value => isInteger(value, 0, 1_000_000_000))
 FormatRegistry.Set('window', value => isInteger(value, 1, 86_400))
+FormatRegistry.Set('workers', value => isInteger(value, 1, 256))
 FormatRegistry.Set('database-url', value => /^sqlite:.+/.test(value) || readPostgresUrl(value) !== undefined)
-FormatRegistry.Set('redis-url', value => /^rediss?:$/.test(URL.parse(value)?.protocol ?? ''))
+FormatRegistry.Set('redis-url', value => /^rediss?(\+cluster)?:$/.test(URL.parse(value)?.protocol ?? ''))
 
 const someOf = (item: string) => `^\\s*${item}\\s*(,\\s*${item}\\s*)*,?\\s*$`
 
@@ -90,9 +93,10 @@ export const EnvironmentSchema = Type.Object({
   ADMIN_GROUP: Type.String({ pattern: '^\\S{1,128}$', default: 'admin', description: "a Cognito group's name, 1 to 128 characters without white space" }),
   POST_CONFIRMATION_SECRET: Type.Optional(Type.String({ pattern: '^whsec_[A-Za-z0-9+/]{32,}={0,2}$', writeOnly: true, description: 'whsec_ and at least 24 bytes in base64' })),
   DATABASE_URL: Type.String({ format: 'database-url', writeOnly: true, default: 'sqlite:data/articles.db', description: `sqlite:<path>, sqlite::memory: or ${postgresUrlForm}` }),
-  REDIS_URL: Type.Optional(Type.String({ format: 'redis-url', writeOnly: true, description: 'redis://… or rediss://…' })),
+  REDIS_URL: Type.Optional(Type.String({ format: 'redis-url', writeOnly: true, description: 'redis://…, rediss://…, redis+cluster://… or rediss+cluster://…' })),
   HOST: Type.String({ pattern: '^\\S+$', default: '127.0.0.1', description: 'a host name or address to listen on' }),
   PORT: Type.String({ format: 'port', default: '8000', description: 'a port number, 0 to 65535' }),
+  WEB_CONCURRENCY: Type.String({ format: 'workers', default: '1', description: 'a whole number of worker processes, 1 to 256' }),
   KEEP_ALIVE_TIMEOUT_S: Type.String({ format: 'window', default: '72', description: 'whole seconds, 1 to 86400' }),
   BASE_PATH: Type.String({ pattern: '^/$|^(/(?!\\.{1,2}(/|$))[\\w.~-]+)+/?$', default: '/', description: 'a path such as /api, of letters, digits and -._~' }),
   CORS_ORIGINS: Type.Optional(Type.String({ format: 'origins', description: 'origins such as https://app.example.com, https://*.example.com or capacitor://localhost, comma separated' })),
@@ -117,7 +121,7 @@ export function readConfig (env: Record<string, string | undefined>): Config {
   }))
   const environment = Value.Default(EnvironmentSchema, { ...held })
 
-  const faults = { ...sharedKeySetFault(held), ...webClientFault(held), ...plainHttpFaults(held), ...schemaFaults(environment, held) }
+  const faults = { ...sharedKeySetFault(held), ...webClientFault(held), ...sharedMemoryFault(held), ...plainHttpFaults(held), ...schemaFaults(environment, held) }
   if (Object.keys(faults).length > 0 || !Value.Check(EnvironmentSchema, environment)) throw new ConfigError(Object.values(faults))
 
   return {
@@ -136,6 +140,7 @@ export function readConfig (env: Record<string, string | undefined>): Config {
     redisUrl: environment.REDIS_URL,
     host: environment.HOST.replace(/^\[(.*)\]$/, '$1'),
     port: Number(environment.PORT),
+    workers: Number(environment.WEB_CONCURRENCY),
     keepAliveTimeoutSeconds: Number(environment.KEEP_ALIVE_TIMEOUT_S),
     basePath: environment.BASE_PATH.replace(/\/$/, ''),
     corsOrigins: list(environment.CORS_ORIGINS ?? ''),
@@ -192,6 +197,12 @@ function webClientFault (held: Held): Faults {
   const { WEB_CLIENT_ID: id, AWS_APP_CLIENT_ID: accepted = '' } = held
   if (id === undefined || list(accepted).includes(id)) return {}
   return { WEB_CLIENT_ID: describeFault('WEB_CLIENT_ID', held, 'one of the ids in AWS_APP_CLIENT_ID') }
+}
+
+// Each worker would have a database of its own.
+function sharedMemoryFault (held: Held): Faults {
+  if (held.DATABASE_URL !== 'sqlite::memory:' || (held.WEB_CONCURRENCY ?? '1') === '1') return {}
+  return { WEB_CONCURRENCY: describeFault('WEB_CONCURRENCY', held, '1 where DATABASE_URL is sqlite::memory:') }
 }
 
 function describeFault (name: string, held: Held, takes: string, secret = false): string {

@@ -51,6 +51,7 @@ t.test('the two Cognito variables are all that is needed', async t => {
     redisUrl: undefined,
     host: '127.0.0.1',
     port: 8000,
+    workers: 1,
     keepAliveTimeoutSeconds: 72,
     basePath: '',
     corsOrigins: [],
@@ -160,6 +161,15 @@ variable('USER_PROVISIONING', 'provisioning', [['strict', 'strict'], ['auto', 'a
 variable('ADMIN_GROUP', 'adminGroup', [['staff', 'staff'], ['x'.repeat(128), 'x'.repeat(128)]], ['two words', 'x'.repeat(129)])
 
 variable('HOST', 'host', [['0.0.0.0', '0.0.0.0'], ['::', '::'], ['[::1]', '::1']], ['a b'])
+
+variable('WEB_CONCURRENCY', 'workers', [['4', 4]], ['0', '257', 'auto'])
+
+t.test('workers cannot share a database in memory', async t => {
+  t.strictSame(faultsOf({ ...required, DATABASE_URL: 'sqlite::memory:', WEB_CONCURRENCY: '2' }), [
+    'WEB_CONCURRENCY: held "2"; it takes 1 where DATABASE_URL is sqlite::memory:'
+  ])
+  t.strictSame(faultsOf({ ...required, DATABASE_URL: 'sqlite::memory:', WEB_CONCURRENCY: '1' }), [])
+})
 
 variable('KEEP_ALIVE_TIMEOUT_S', 'keepAliveTimeoutSeconds', [['620', 620]], ['0', '1.5', '86401'])
 

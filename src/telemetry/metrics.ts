@@ -1,5 +1,6 @@
 import { collectDefaultMetrics, Counter, Gauge, Histogram, Registry } from 'prom-client'
 import type { KeySetStatistics } from '../../plugins/cognito-auth/index.ts'
+import { slotVariable, type WorkerMetrics } from '../cluster/messages.ts'
 import type { QueryObservation } from '../database/query-observer.ts'
 import type { DatabaseStatistics } from '../database/statistics.ts'
 import { catalogue, type ProblemCode } from '../problems/catalogue.ts'
@@ -11,6 +12,8 @@ export interface Sources {
   tokens (): { hits: number, misses: number, size: number, queue: { waiting: number } }
   database (): DatabaseStatistics
   connections (): Promise<{ open: number, dropped: number }>
+  /** Absent where there is no Redis. */
+  areLimitsShared: (() => boolean) | undefined
 }
 
 /** What is told of as it happens. */
@@ -20,6 +23,8 @@ export interface Instruments {
   countRefusal (code: ProblemCode, reason: string | undefined): void
   observeQuery (query: QueryObservation): void
   expose (): Promise<Exposition>
+  /** The metrics of this worker, for the primary. */
+  measure (): Promise<WorkerMetrics>
 }
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
@@ -30,11 +35,15 @@ const queryBuckets = [0.00025, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 export function buildInstruments (sources: Sources): Instruments {
   // Not the global registry: two services in one process have two.
   const register = new Registry()
+  const { [slotVariable]: worker } = process.env
+  if (worker !== undefined) register.setDefaultLabels({ worker })
   collectDefaultMetrics({ register })
   collectKeys(register, sources)
   collectTokens(register, sources)
   collectDatabase(register, sources)
   collectConnections(register, sources)
+  const { areLimitsShared } = sources
+  if (areLimitsShared) measure(register, 'rate_limits_shared', 'Whether the replicas share their rate limits through Redis (1), or each counts for itself (0)', () => areLimitsShared() ? 1 : 0)
 
   const requests = new Histogram({
     name: 'http_request_duration_seconds',
@@ -75,6 +84,7 @@ export function buildInstruments (sources: Sources): Instruments {
     observeRequest: (method, route, status, seconds) => requestsOf(method, route, status).observe(seconds),
     countRefusal: (code, reason = undefined) => refusals.inc({ code, reason: reason ?? 'none' }),
     observeQuery: ({ kind, failed, duration }) => queries.observe({ kind, outcome: failed ? 'failure' : 'success' }, duration),
+    measure: () => register.getMetricsAsJSON(),
     expose: async () => ({ contentType: register.contentType, text: await register.metrics() })
   }
 }
