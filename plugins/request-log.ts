@@ -8,8 +8,10 @@ const requestLog: FastifyPluginAsync = async fastify => {
     const { method, problem, routeOptions, span, headers: { traceparent } } = request
     const ms = Math.round(reply.elapsedTime * 10) / 10
     const parent = traceparent === undefined ? undefined : readTraceParent(traceparent)
+    // Probes come every few seconds. Those that fail are worth a line.
+    const isProbe = routeOptions.url?.startsWith('/health/') === true && status < 400
     // The load shedder logs a sum of its refusals: a line for each would cost more than the refusal.
-    request.log[problem?.code === 'overloaded' ? 'debug' : 'info']({
+    request.log[isProbe || problem?.code === 'overloaded' ? 'debug' : 'info']({
       method,
       route: routeOptions.url,
       status,

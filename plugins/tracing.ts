@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { resourceFromAttributes } from '@opentelemetry/resources'
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { TracerProvider } from '@opentelemetry/sdk-trace'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { ObserveQuery } from '../src/database/query-observer.ts'
+import { createSampler } from '../src/telemetry/sampler.ts'
+import { serviceVersion } from '../src/telemetry/service-version.ts'
 import { DiscreetProcessor } from '../src/telemetry/span-filter.ts'
 import { TraceParentPropagator } from '../src/telemetry/trace-propagator.ts'
 
@@ -29,7 +32,10 @@ const grace = 1_500
 /** Makes a span of every request, of its guards and of its queries, and sends them by OTLP. Hooks that were added before are not seen. */
 const tracing: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndpoint, serviceName, databaseUrl }) => {
   const provider = new TracerProvider({
-    resource: resourceFromAttributes({ 'service.name': serviceName }),
+    resource: resourceFromAttributes({ 'service.version': serviceVersion, 'service.instance.id': randomUUID() })
+      .merge(detectResources({ detectors: [envDetector] }))
+      .merge(resourceFromAttributes({ 'service.name': serviceName })),
+    sampler: createSampler(process.env),
     spanProcessors: [new DiscreetProcessor(`${tracesEndpoint}/v1/traces`, fastify.log)]
   })
   // One a process; for another service in the same one, they are there already.
@@ -38,6 +44,8 @@ const tracing: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndp
 
   const instrumentation = new FastifyOtelInstrumentation({
     instrumentHooks: ['onRequest'],
+    // Health probes would be most of the traces.
+    ignorePaths: ({ url }) => url.startsWith('/health/'),
     recordExceptions: false,
     requestHook: (span, request) => {
       const { method, routeOptions: { url } } = request

@@ -3,6 +3,7 @@ import { isCognitoAuthError } from '../../plugins/cognito-auth/index.ts'
 import { authenticationProblem } from '../cognito/authentication-problem.ts'
 import { isStorageUnavailable } from '../database/open.ts'
 import { temporaryProblem, Problem, type ProblemCode } from './catalogue.ts'
+import { traceIdOf } from '../telemetry/trace-context.ts'
 import { problemBody } from './body.ts'
 
 /** Answers with the problem that an error is to the client. */
@@ -10,7 +11,7 @@ export function sendProblem (reply: FastifyReply, error: unknown): void {
   const { errored } = reply.request.raw
   const problem = error === errored ? new Problem('validation_failed', 'The body did not arrive whole.') : asProblem(error)
   reply.request.problem = problem
-  if (problem.code === 'internal_error' || problem.code === 'storage_unavailable') reply.log.error({ err: problem.cause }, problem.message)
+  if (problem.code === 'internal_error' || problem.code === 'storage_unavailable') reply.log.error({ err: problem.cause, traceId: traceIdOf(reply.request) }, problem.message)
   if (staysOpen(reply)) reply.removeHeader('connection')
   reply
     .code(problem.statusCode)

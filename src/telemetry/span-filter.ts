@@ -24,7 +24,11 @@ export class DiscreetProcessor implements SpanProcessor {
   onEnd (span: ReadableSpan): void {
     const attributes: Attributes = Object.fromEntries(Object.entries(span.attributes).filter(([name]) => recorded.has(name)))
     // https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status: what the client did wrong is no error of the server's.
-    const failed = span.status.code === SpanStatusCode.ERROR && !(Number(attributes['http.response.status_code']) < 500)
+    // A guard that rejects a request does its work: the spans of hooks and handlers have no status of their own.
+    const isServerError = Number(attributes['http.response.status_code']) >= 500
+    const isQuery = attributes['db.operation.name'] !== undefined
+    const failed = span.status.code === SpanStatusCode.ERROR && (isServerError || isQuery)
+    if (isServerError) attributes['error.type'] = `${attributes['http.response.status_code']}`
     // What has no name is called by the plugins and folders that it came through.
     const name = span.attributes['hook.callback.name'] === 'anonymous' ? span.name.replace(/ - .*/s, '') : span.name
     this.#batches.onEnd(Object.create(span, {

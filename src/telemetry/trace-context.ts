@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
 /** Where in somebody's trace a request belongs. */
 export interface TraceParent {
   traceId: string
@@ -18,4 +20,14 @@ export function readTraceParent (header: string | string[] | undefined): TracePa
   if (traceId === undefined || parentId === undefined) return undefined
   // Only a version to come may say more.
   return version === '00' && more !== undefined ? undefined : { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
+}
+
+interface TracedRequest {
+  span?: { traceId: string } | null
+  headers: IncomingHttpHeaders
+}
+
+/** The trace that a request belongs to: that of its span, or else that of its caller. */
+export function traceIdOf ({ span, headers }: TracedRequest): string | undefined {
+  return span?.traceId ?? readTraceParent(headers.traceparent)?.traceId
 }

@@ -139,6 +139,8 @@ t.test('a worker that hangs is left out of the metrics', async t => {
   await until(() => address() !== undefined)
   const [first = 0] = listeners(service)
   process.kill(first, 'SIGSTOP')
+  // A stopped process would hold the output of the service for good.
+  t.teardown(() => process.kill(first, 'SIGCONT'))
   const text = await (await fetch(address() ?? '')).text()
   t.match(text, 'worker="2"')
   t.notMatch(text, 'worker="1"')
