@@ -1,7 +1,8 @@
-// node bench/cognito-auth.ts: the package alone beside other ways to verify Cognito's tokens, in one interleaved run.
-// It prints microseconds for a token, medians of the rounds, and the fetches that a flood of unknown key ids causes.
+// node bench/cognito-auth.ts: the package beside other ways to verify Cognito's tokens, in one interleaved
+// run. It prints the microseconds for a token, as medians of the rounds, and the fetches during a flood of
+// unknown key ids.
 
-import { setImmediate as turnEnds } from 'node:timers/promises'
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import { CognitoJwtVerifier } from 'aws-jwt-verify'
 import jwt from '@fastify/jwt'
 import Fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify'
@@ -14,7 +15,7 @@ import { median } from './median.ts'
 const rounds = 7
 const tokensPerRound = 400
 
-/** Verifies the token of a request: resolves, or rejects for a token that is refused. */
+/** Verifies a token. It rejects for an invalid token. */
 type Verify = (token: string) => Promise<unknown>
 
 interface Contender {
@@ -27,10 +28,10 @@ const contenders: Record<string, (pool: UserPool) => Promise<Omit<Contender, 'po
   'fastify-cognito-auth': async pool => {
     const app = Fastify()
     await app.register(cognitoAuth, { userPoolId: pool.id, clientId: pool.clientId, endpoint: pool.endpoint })
-    const { request, reply } = await held(app)
+    const { request, reply } = await openRequest(app)
     return { verify: token => app.authenticate(withToken(request, token), reply), close: () => app.close() }
   },
-  // As the README of get-jwks has it, save that the issuer is checked.
+  // As the README of get-jwks shows it, with a check of the issuer added.
   '@fastify/jwt + get-jwks': async pool => {
     const app = Fastify()
     const getJwks = buildGetJwks()
@@ -43,7 +44,7 @@ const contenders: Record<string, (pool: UserPool) => Promise<Omit<Contender, 'po
       },
       verify: { allowedIss: pool.issuer, allowedAud: pool.clientId }
     })
-    const { request } = await held(app)
+    const { request } = await openRequest(app)
     return { verify: token => withToken(request, token).jwtVerify(), close: () => app.close() }
   },
   'aws-jwt-verify': async pool => {
@@ -68,18 +69,18 @@ const fetches = new Map<string, number>()
 for (let round = 0; round <= rounds; round++) {
   for (const [name, { pool, verify }] of running) {
     const awsIssuer = `https://cognito-idp.eu-west-1.amazonaws.com/${pool.id}`
-    // aws-jwt-verify takes the issuers of AWS only.
+    // aws-jwt-verify accepts the issuers of AWS only.
     const claims = name === 'aws-jwt-verify' ? { iss: awsIssuer } : {}
     const forger = makeKey(pool.key.kid)
-    const known = pool.idToken(claims)
+    const cached = pool.idToken(claims)
     const scenarios = {
-      known: Array.from({ length: tokensPerRound }, () => known),
+      cached: Array.from({ length: tokensPerRound }, () => cached),
       new: Array.from({ length: tokensPerRound }, () => pool.idToken(claims)),
       forged: Array.from({ length: tokensPerRound }, () => pool.idToken(claims, forger))
     }
-    await verify(known)
+    await verify(cached)
     for (const [scenario, tokens] of Object.entries(scenarios)) {
-      const micros = await time(verify, tokens, scenario === 'forged')
+      const micros = await measureUs(verify, tokens, scenario === 'forged')
       // The first round warms up.
       if (round > 0) times.set(`${scenario} ${name}`, [...times.get(`${scenario} ${name}`) ?? [], micros])
     }
@@ -95,9 +96,9 @@ for (const [name, { pool, verify }] of running) {
 }
 
 console.log(`\nMicroseconds for a token on Node ${process.version}, medians of ${rounds} rounds of ${tokensPerRound}\n`)
-console.log('| | known | new | forged | fetches for 200 unknown kids |\n|---|---|---|---|---|')
+console.log('| | cached | new | forged | fetches for 200 unknown kids |\n|---|---|---|---|---|')
 for (const name of running.keys()) {
-  const cells = ['known', 'new', 'forged'].map(scenario => median(times.get(`${scenario} ${name}`) ?? []).toFixed(1))
+  const cells = ['cached', 'new', 'forged'].map(scenario => median(times.get(`${scenario} ${name}`) ?? []).toFixed(1))
   console.log(`| ${name} | ${cells.join(' | ')} | ${name === 'aws-jwt-verify' ? 'not measured: AWS only' : fetches.get(name)} |`)
 }
 for (const { pool, close } of running.values()) {
@@ -105,28 +106,28 @@ for (const { pool, close } of running.values()) {
   await pool.close()
 }
 
-/** Each token in a turn of the event loop, as requests come. */
-async function time (verify: Verify, tokens: string[], isRefused: boolean): Promise<number> {
+/** The mean microseconds for a token, each in its own turn of the event loop, as requests arrive. */
+async function measureUs (verify: Verify, tokens: string[], isForged: boolean): Promise<number> {
   let ms = 0
   for (const token of tokens) {
-    await turnEnds()
-    const begun = performance.now()
+    await nextTurn()
+    const startedAt = performance.now()
     const accepted = await verify(token).then(() => true, () => false)
-    ms += performance.now() - begun
-    if (accepted === isRefused) throw new Error(isRefused ? 'a forged token was accepted' : 'a good token was refused')
+    ms += performance.now() - startedAt
+    if (accepted === isForged) throw new Error(isForged ? 'a forged token was accepted' : 'a valid token was rejected')
   }
   return ms * 1000 / tokens.length
 }
 
-/** A request and its reply, to verify tokens with. */
-async function held (app: FastifyInstance): Promise<{ request: FastifyRequest, reply: FastifyReply }> {
+/** A request and its reply, for the verification of tokens. */
+async function openRequest (app: FastifyInstance): Promise<{ request: FastifyRequest, reply: FastifyReply }> {
   return await new Promise(resolve => {
-    app.get('/held', async (request, reply) => { resolve({ request, reply }) })
-    app.inject('/held').catch(() => {})
+    app.get('/', async (request, reply) => { resolve({ request, reply }) })
+    app.inject('/').catch(() => {})
   })
 }
 
-/** The request as it was before anything had looked at it, with another token. */
+/** The request before any hook ran, with another token. */
 function withToken (request: FastifyRequest, token: string): FastifyRequest {
   const authorization = `Bearer ${token}`
   return Object.create(request, { headers: { value: { authorization } }, raw: { value: { rawHeaders: ['Authorization', authorization] } } })

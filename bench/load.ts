@@ -1,4 +1,4 @@
-// wrk, and what it reports.
+// Runs wrk and reads its report.
 
 import { spawn } from 'node:child_process'
 import { randomUUID } from 'node:crypto'
@@ -8,54 +8,70 @@ export interface Load {
   port: number
   seconds: number
   connections?: number
-  /** A file of tokens, a line each, used in turn. */
-  tokens: string
+  /** A file with one token in each line. They are used in turn. */
+  tokenFile: string
+  /** The line of the file to start with. */
+  firstToken?: number
   method?: 'GET' | 'POST'
   path?: string
-  /** For `If-None-Match`. */
-  tag?: string
-  /** Whether each request has an `Idempotency-Key` that no other one had. */
-  keyed?: boolean
-  /** Where in the file of tokens to begin. */
-  from?: number
+  /** The value of `If-None-Match`. */
+  etag?: string
+  /** Whether each request has an `Idempotency-Key` of its own. */
+  hasIdempotencyKey?: boolean
 }
 
-export interface Report {
+export interface LoadReport {
   requests: number
-  /** Requests a second. */
-  rate: number
-  /** Milliseconds. */
-  p50: number
-  p99: number
-  /** Answers that are neither 2xx nor 3xx. */
-  refused: number
+  perSecond: number
+  p50Ms: number
+  p99Ms: number
+  /** Responses that are neither 2xx nor 3xx. */
+  rejected: number
 }
 
 const script = fileURLToPath(new URL('wrk.lua', import.meta.url))
 
 /**
- * Sends as many requests as are answered, over so many connections.
- * @throws where none is
+ * Sends requests over a number of connections. Each connection waits for the response before its next
+ * request.
+ * @throws {Error} when no request gets a response
  */
-export async function load ({ port, seconds, connections = 32, tokens, method = 'GET', path = '/articles', tag = '', keyed = false, from = 0 }: Load): Promise<Report> {
-  const environment = { BENCH_TOKENS: tokens, BENCH_METHOD: method, BENCH_PATH: path, BENCH_TAG: tag, BENCH_KEYS_FROM: keyed ? randomUUID() : '', BENCH_FROM: `${from}` }
-  const wrk = spawn('wrk', ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, `http://127.0.0.1:${port}`], { env: { ...process.env, ...environment } })
+export async function runLoad (load: Load): Promise<LoadReport> {
+  const { port, seconds, connections = 32 } = load
+  const args = ['-t1', `-c${connections}`, `-d${seconds}s`, '--latency', '-s', script, `http://127.0.0.1:${port}`]
+  const wrk = spawn('wrk', args, { env: { ...process.env, ...variables(load) } })
   let report = ''
   wrk.stdout.on('data', chunk => { report += chunk })
   await new Promise(resolve => wrk.once('close', resolve))
 
-  const number = (pattern: RegExp) => Number(pattern.exec(report)?.[1] ?? NaN)
-  const time = (percent: number) => {
-    const [, value, unit] = new RegExp(`${percent}%\\s+([\\d.]+)(us|ms|s)`).exec(report) ?? []
-    return Number(value) * (unit === 'us' ? 0.001 : unit === 's' ? 1000 : 1)
-  }
-  const requests = number(/(\d+) requests in/)
-  if (!(requests > 0)) throw new Error(`no request was answered: ${report}`)
+  const requests = readNumber(report, /(\d+) requests in/)
+  if (!(requests > 0)) throw new Error(`no request got a response: ${report}`)
   return {
     requests,
-    rate: number(/Requests\/sec:\s+([\d.]+)/),
-    p50: time(50),
-    p99: time(99),
-    refused: number(/Non-2xx or 3xx responses: (\d+)/) || 0
+    perSecond: readNumber(report, /Requests\/sec:\s+([\d.]+)/),
+    p50Ms: readPercentileMs(report, 50),
+    p99Ms: readPercentileMs(report, 99),
+    rejected: readNumber(report, /Non-2xx or 3xx responses: (\d+)/) || 0
   }
+}
+
+/** The variables that wrk.lua reads. */
+function variables ({ tokenFile, firstToken = 0, method = 'GET', path = '/articles', etag = '', hasIdempotencyKey = false }: Load): Record<string, string> {
+  return {
+    BENCH_TOKEN_FILE: tokenFile,
+    BENCH_FIRST_TOKEN: `${firstToken}`,
+    BENCH_METHOD: method,
+    BENCH_PATH: path,
+    BENCH_ETAG: etag,
+    BENCH_KEY_PREFIX: hasIdempotencyKey ? randomUUID() : ''
+  }
+}
+
+function readNumber (report: string, pattern: RegExp): number {
+  return Number(pattern.exec(report)?.[1] ?? NaN)
+}
+
+function readPercentileMs (report: string, percent: number): number {
+  const [, value, unit] = new RegExp(`${percent}%\\s+([\\d.]+)(us|ms|s)`).exec(report) ?? []
+  return Number(value) * (unit === 'us' ? 0.001 : unit === 's' ? 1000 : 1)
 }

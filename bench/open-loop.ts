@@ -1,6 +1,6 @@
-// Requests at a fixed rate, whether or not those before have been answered, as many independent clients send them. wrk waits for
-// an answer before it asks again, so it never asks for more than there is. A time is from the moment at which the request was
-// due, and so counts the wait for a connection where all are taken. Runs as a worker: the one who measures is not to be late.
+// Sends requests at a fixed rate, as many independent clients do. In contrast, wrk never sends more than the
+// server can answer, because it waits for each response. A response time starts when the request was due, so
+// it includes the wait for a connection. The load runs in a worker thread, so that it is on time.
 
 import { once } from 'node:events'
 import { connect, type Socket } from 'node:net'
@@ -8,116 +8,156 @@ import { parentPort, Worker, workerData } from 'node:worker_threads'
 
 export interface OpenLoad {
   port: number
-  /** Requests a second. */
-  rate: number
+  perSecond: number
   seconds: number
-  /** Connections, opened before the clock runs: Node accepts one a turn, and load balancers keep them. */
+  /** Connections are opened before the clock starts, because load balancers keep theirs open. */
   connections: number
-  /** Requests as they are sent, used in turn. */
+  /** The bytes of the requests, used in turn. */
   requests: string[]
-  /** Which of them is sent first. */
-  from?: number
+  /** The index of the first request. */
+  firstRequest?: number
 }
 
-export interface OpenReport {
+export interface OpenLoadReport {
   /** Requests that were due. */
   due: number
+  /** Connections that are still open. */
   connections: number
-  /** Answers by status. */
+  /** Responses by status. */
   statuses: Record<string, number>
-  /** Milliseconds of the answers that are 2xx or 3xx. */
-  p50: number
-  p99: number
-  max: number
-  /** The same from the moment at which they were sent, and so without the wait for a connection. */
-  sentP99: number
-  /** Of those, the ones sent after the first second, in which overload has yet to be noticed. */
-  settledP99: number
-  /** Milliseconds of 503. */
-  shedP99: number
-}
-
-/** Sends the load from a thread of its own, and waits at most 5 seconds for the last answers. */
-export async function openLoad (load: OpenLoad): Promise<OpenReport> {
-  const worker = new Worker(new URL(import.meta.url), { workerData: load })
-  return await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+  /** The three times of 2xx and 3xx responses start when the request was due. */
+  p50Ms: number
+  p99Ms: number
+  maxMs: number
+  /** The time since the request was sent, without the wait for a connection. */
+  sentP99Ms: number
+  /** The same without the first second, in which the server notices the overload. */
+  settledP99Ms: number
+  /** The time of 503 responses. */
+  shedP99Ms: number
 }
 
 interface Connection {
   socket: Socket
-  due: number
-  sent: number
-  /** The status of the answer that is arriving, and how many bytes of it are to come. */
+  dueAt: number
+  sentAt: number
+  /** The status of the response that is arriving, and the bytes that are missing. */
   status: string
-  left: number
+  missingBytes: number
 }
 
-async function run ({ port, rate, seconds, connections: most, requests, from = 0 }: OpenLoad): Promise<OpenReport> {
-  const idle: Connection[] = []
-  const waiting: number[] = []
-  const times = { good: Array.from<number>([]), sent: Array.from<number>([]), settled: Array.from<number>([]), shed: Array.from<number>([]) }
-  const statuses: Record<string, number> = {}
-  let [due, sent, answered, open] = [0, from, 0, 0]
-  let next = 0
-  let begun = Infinity
+const maxWaitMs = 5_000
 
-  function ask (connection: Connection, at: number): void {
-    connection.due = at
-    connection.sent = performance.now()
-    connection.socket.write(requests[sent++ % requests.length] ?? '')
+/** Sends the load, and waits at most 5 seconds for the last responses. */
+export async function runOpenLoad (load: OpenLoad): Promise<OpenLoadReport> {
+  const worker = new Worker(new URL(import.meta.url), { workerData: load })
+  return await new Promise((resolve, reject) => worker.once('message', resolve).once('error', reject))
+}
+
+class OpenLoop {
+  readonly #load: OpenLoad
+  readonly #idle: Connection[] = []
+  /** The due times of the requests that wait for a connection. */
+  readonly #waiting: number[] = []
+  #nextWaiting = 0
+  readonly #samplesMs = { good: Array.from<number>([]), sent: Array.from<number>([]), settled: Array.from<number>([]), shed: Array.from<number>([]) }
+  readonly #statuses: Record<string, number> = {}
+  #due = 0
+  #sent: number
+  #answered = 0
+  #open = 0
+  #startedAt = Infinity
+
+  constructor (load: OpenLoad) {
+    this.#load = load
+    this.#sent = load.firstRequest ?? 0
   }
 
-  async function add (): Promise<void> {
-    const connection: Connection = { socket: connect(port, '127.0.0.1'), due: 0, sent: 0, status: '', left: 0 }
-    await once(connection.socket, 'connect')
-    open++
-    idle.push(connection)
-    connection.socket.setNoDelay().on('data', bytes => {
-      if (connection.left === 0) {
-        // A head comes in one piece. The one who measures has as many answers to read as the service has to write.
-        const head = bytes.toString('latin1', 0, bytes.indexOf('\r\n\r\n') + 4)
-        connection.status = head.slice(9, 12)
-        connection.left = head.length + Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
+  async run (): Promise<OpenLoadReport> {
+    const { connections, perSecond, seconds } = this.#load
+    for (let n = 0; n < connections; n++) await this.#connect()
+    await new Promise(resolve => setTimeout(resolve, 500))
+    this.#startedAt = performance.now()
+    const endMs = seconds * 1000
+    for (let nowMs = 0; nowMs < endMs || (this.#answered < this.#due && nowMs < endMs + maxWaitMs); nowMs = performance.now() - this.#startedAt) {
+      for (const target = Math.min(nowMs, endMs) * perSecond / 1000; this.#due < target; this.#due++) {
+        this.#sendOrWait(this.#startedAt + this.#due * 1000 / perSecond)
       }
-      connection.left -= bytes.length
-      if (connection.left > 0) return
-      answer(connection.status, performance.now() - connection.due, performance.now() - connection.sent)
-      if (next < waiting.length) ask(connection, waiting[next++] ?? 0)
-      else idle.push(connection)
-    })
-    connection.socket.once('error', () => answer('error', 0, 0)).once('close', () => { open-- })
+      await new Promise(resolve => setTimeout(resolve, 1))
+    }
+    return this.#report()
   }
 
-  function answer (status: string, ms: number, sinceSent: number): void {
-    answered++
-    statuses[status] = (statuses[status] ?? 0) + 1
+  async #connect (): Promise<void> {
+    const connection: Connection = { socket: connect(this.#load.port, '127.0.0.1'), dueAt: 0, sentAt: 0, status: '', missingBytes: 0 }
+    await once(connection.socket, 'connect')
+    this.#open++
+    this.#idle.push(connection)
+    connection.socket.setNoDelay()
+      .on('data', bytes => this.#read(connection, bytes))
+      .once('error', () => this.#count('error', 0, 0))
+      .once('close', () => { this.#open-- })
+  }
+
+  #sendOrWait (dueAt: number): void {
+    const connection = this.#idle.pop()
+    if (connection !== undefined) this.#send(connection, dueAt)
+    else this.#waiting.push(dueAt)
+  }
+
+  #send (connection: Connection, dueAt: number): void {
+    const { requests } = this.#load
+    connection.dueAt = dueAt
+    connection.sentAt = performance.now()
+    connection.socket.write(requests[this.#sent++ % requests.length] ?? '')
+  }
+
+  #read (connection: Connection, bytes: Buffer): void {
+    if (connection.missingBytes === 0) {
+      // The servers send a head in one piece. A real parser would take as much time as the server needs.
+      const head = bytes.toString('latin1', 0, bytes.indexOf('\r\n\r\n') + 4)
+      connection.status = head.slice(9, 12)
+      connection.missingBytes = head.length + Number(/content-length: (\d+)/i.exec(head)?.[1] ?? 0)
+    }
+    connection.missingBytes -= bytes.length
+    if (connection.missingBytes > 0) return
+    this.#count(connection.status, performance.now() - connection.dueAt, performance.now() - connection.sentAt)
+    if (this.#nextWaiting < this.#waiting.length) this.#send(connection, this.#waiting[this.#nextWaiting++] ?? 0)
+    else this.#idle.push(connection)
+  }
+
+  #count (status: string, sinceDueMs: number, sinceSentMs: number): void {
+    this.#answered++
+    this.#statuses[status] = (this.#statuses[status] ?? 0) + 1
     if (/^[23]/.test(status)) {
-      times.good.push(ms)
-      times.sent.push(sinceSent)
-      if (performance.now() - sinceSent > begun + 1_000) times.settled.push(sinceSent)
+      this.#samplesMs.good.push(sinceDueMs)
+      this.#samplesMs.sent.push(sinceSentMs)
+      if (performance.now() - sinceSentMs > this.#startedAt + 1_000) this.#samplesMs.settled.push(sinceSentMs)
     }
-    if (status === '503') times.shed.push(ms)
+    if (status === '503') this.#samplesMs.shed.push(sinceDueMs)
   }
 
-  for (let n = 0; n < most; n++) await add()
-  await new Promise(resolve => setTimeout(resolve, 500))
-  begun = performance.now()
-  const end = seconds * 1000
-  for (let now = 0; now < end || (answered < due && now < end + 5_000); now = performance.now() - begun) {
-    for (const ready = Math.min(now, end) * rate / 1000; due < ready; due++) {
-      const at = begun + due * 1000 / rate
-      const connection = idle.pop()
-      if (connection !== undefined) ask(connection, at)
-      else waiting.push(at)
+  #report (): OpenLoadReport {
+    const { good, sent, settled, shed } = this.#samplesMs
+    return {
+      due: this.#due,
+      connections: this.#open,
+      statuses: this.#statuses,
+      p50Ms: quantile(good, 0.5),
+      p99Ms: quantile(good, 0.99),
+      maxMs: quantile(good, 1),
+      sentP99Ms: quantile(sent, 0.99),
+      settledP99Ms: quantile(settled, 0.99),
+      shedP99Ms: quantile(shed, 0.99)
     }
-    await new Promise(resolve => setTimeout(resolve, 1))
   }
-  for (const list of Object.values(times)) list.sort((a, b) => a - b)
-  const of = (values: number[], share: number) => values[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN
-  return { due, connections: open, statuses, p50: of(times.good, 0.5), p99: of(times.good, 0.99), max: of(times.good, 1), sentP99: of(times.sent, 0.99), settledP99: of(times.settled, 0.99), shedP99: of(times.shed, 0.99) }
+}
+
+function quantile (values: number[], share: number): number {
+  return values.toSorted((a, b) => a - b)[Math.min(values.length - 1, Math.floor(values.length * share))] ?? NaN
 }
 
 if (parentPort !== null) {
-  parentPort.postMessage(await run(workerData))
+  parentPort.postMessage(await new OpenLoop(workerData).run())
   process.exit()
 }

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util'
 
 /**
- * The options on the command line, each with a value; a number where its default is one.
- * With --help it prints `usage`, and with what it does not understand the reason and `usage`, and the process ends.
+ * Reads the options of the command line. Each has a value, which is a number if its default is one. `--help`
+ * prints `usage` and ends the process. An invalid option prints the reason and `usage`, and ends it with
+ * status 2.
  */
 export function readOptions<Name extends string> (usage: string, defaults: Record<Name, string>): Record<Name, string> {
   try {
@@ -13,8 +14,9 @@ export function readOptions<Name extends string> (usage: string, defaults: Recor
       process.exit()
     }
     const given = Object.entries(values)
-    const wrong = given.find(([name, value]) => isNumber(defaults[name as Name]) && !isNumber(value))
-    if (wrong !== undefined) throw new Error(`--${wrong[0]} takes a number`)
+    // parseArgs accepts the names of the defaults only.
+    const invalid = given.find(([name, value]) => isNumber(defaults[name as Name]) && !isNumber(value))
+    if (invalid !== undefined) throw new Error(`--${invalid[0]} takes a number`)
     return { ...defaults, ...Object.fromEntries(given) }
   } catch (error) {
     console.error(`${error instanceof Error ? error.message : error}\n\n${usage}`)

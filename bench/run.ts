@@ -1,8 +1,8 @@
-// npm run bench: the benchmark of bench.ts. `npm run bench -- overload` and `npm run bench -- million` run the two others.
+// Chooses the benchmark: npm run bench, npm run bench -- overload, or npm run bench -- million.
 
 const [name] = process.argv.slice(2)
 if (name === 'overload' || name === 'million') {
-  // The benchmark finds its own options where it expects them.
+  // The benchmark reads its own options from the same place.
   process.argv.splice(2, 1)
   await import(`./${name}.ts`)
 } else {

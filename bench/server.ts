@@ -1,4 +1,4 @@
-// The servers that are measured: this service, and what it is measured beside, each a process of its own.
+// Starts the servers that are measured, each as a process of its own.
 
 import { spawn, type ChildProcess } from 'node:child_process'
 import { closeSync, openSync, readFileSync } from 'node:fs'
@@ -9,43 +9,46 @@ export interface Server {
   name: string
   port: number
   child: ChildProcess
-  /** The file that it writes its log to. */
-  log: string
-  /** Milliseconds from the start of the process to its first answer. */
-  start: number
+  logPath: string
+  /** The time from the start of the process to its first response. */
+  startMs: number
 }
 
-/** Starts a server with its log in a file, and waits for its first answer. It has a port of its own unless `environment.PORT` names one. */
+/**
+ * Starts a server, with its log in a file, and waits for its first response. Without `PORT` it gets a free
+ * port.
+ */
 export async function startServer (name: string, script: string, folder: string, environment: Record<string, string>): Promise<Server> {
   const port = Number(environment.PORT ?? await freePort())
-  const path = join(folder, `${name}-${port}.log`)
-  const log = openSync(path, 'a')
-  const begun = performance.now()
-  const child = spawn(process.execPath, [script], { stdio: ['ignore', log, log], env: { ...process.env, NODE_ENV: 'production', ...environment, PORT: `${port}` } })
+  const logPath = join(folder, `${name.replace(/\W+/g, '-')}-${port}.log`)
+  const log = openSync(logPath, 'a')
+  const startedAt = performance.now()
+  const env = { ...process.env, NODE_ENV: 'production', ...environment, PORT: `${port}` }
+  const child = spawn(process.execPath, [script], { stdio: ['ignore', log, log], env })
   closeSync(log)
   while (!(await fetch(`http://127.0.0.1:${port}/articles`).then(() => true, () => false))) {
-    if (child.exitCode !== null) throw new Error(`${name} did not start: ${readFileSync(path)}`)
+    if (child.exitCode !== null) throw new Error(`${name} did not start: ${readFileSync(logPath)}`)
     await new Promise(resolve => setTimeout(resolve, 5))
   }
-  return { name, port, child, log: path, start: performance.now() - begun }
+  return { name, port, child, logPath, startMs: performance.now() - startedAt }
 }
 
 export async function stopServer ({ child }: Server, signal: NodeJS.Signals = 'SIGTERM'): Promise<void> {
   if (child.exitCode !== null || child.signalCode !== null) return
-  const gone = new Promise(resolve => child.once('exit', resolve))
+  const exited = new Promise(resolve => child.once('exit', resolve))
   child.kill(signal)
-  await gone
+  await exited
 }
 
-/** User and system time of a process so far, in microseconds. */
-export function cpuTime ({ child: { pid } }: Server): number {
+/** User and system time of a process since its start. Linux counts them in hundredths of a second. */
+export function readCpuUs ({ child: { pid } }: Server): number {
   const fields = readFileSync(`/proc/${pid}/stat`, 'utf8').split(') ')[1]?.split(' ') ?? []
   return (Number(fields[11]) + Number(fields[12])) * 10_000
 }
 
-/** Megabytes in use, now and at their peak. */
-export function memory ({ child: { pid } }: Server): { now: number, peak: number } {
+/** The resident memory of a process, now and at its peak. */
+export function readMemory ({ child: { pid } }: Server): { nowMb: number, peakMb: number } {
   const status = readFileSync(`/proc/${pid}/status`, 'utf8')
   const read = (name: string) => Number(new RegExp(`${name}:\\s+(\\d+)`).exec(status)?.[1] ?? NaN) / 1024
-  return { now: read('VmRSS'), peak: read('VmHWM') }
+  return { nowMb: read('VmRSS'), peakMb: read('VmHWM') }
 }

@@ -1,35 +1,35 @@
-// npm run soak: the service for a while under mixed load, while keys rotate, the key server is out, processes are restarted or
-// killed, and, on PostgreSQL, the database goes away. Every answer is held against what its client knows, and memory has to be flat.
+// npm run soak: the service under mixed load while keys rotate, the key server fails, and processes and
+// databases restart. Each response must be one that the client can predict, or one that a disruption excuses.
+// Memory must not grow.
 
-import { createReadStream, mkdtempSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { availableParallelism, cpus, tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { createInterface } from 'node:readline'
 import { setTimeout as wait } from 'node:timers/promises'
 import { startPostgres } from '../test/support/embedded-postgres.ts'
 import { makeKey, UserPool } from '../test/support/user-pool.ts'
 import { readOptions } from './options.ts'
-import { Circumstances } from './soak/circumstances.ts'
 import { Client } from './soak/client.ts'
 import { compare } from './soak/comparison.ts'
+import { Disruptions } from './soak/disruptions.ts'
 import { listEvents, type Stage } from './soak/events.ts'
-import { judgeMemory } from './soak/memory.ts'
-import { Person } from './soak/people.ts'
+import { PoolUser } from './soak/pool-user.ts'
 import { Replica } from './soak/replica.ts'
+import { formatTime, printProgress, printReport, reportMemory } from './soak/report.ts'
 import { Traffic } from './soak/traffic.ts'
 
 const options = readOptions(`npm run soak -- [options]
 
-  --minutes 20            how long
-  --database sqlite       or postgres: one of its own, restarted now and then
-  --rate 300              requests a second, over all clients
-  --clients 24            clients, each with a connection and 8 people
-  --event-every 60        seconds from one event to the next
-  --memory-bound 25       by how many megabytes a process may grow over the second half; judged from 4 minutes on
+  --minutes 20          the duration
+  --database sqlite     the database: sqlite or postgres, which is restarted now and then
+  --rate 300            requests per second of all clients together
+  --clients 24          clients, each with one connection and 8 users
+  --event-every 60      seconds between two events
+  --memory-bound 25     megabytes by which a process may grow in the second half; judged after 4 minutes
   --help
 
-Two processes of the service share the database; one of them is restarted and killed, the other lives as long as the soak.
-Ctrl-C ends it with the report so far. The exit status is 1 where anything failed.`, {
+Two processes of the service share the database. One is restarted and killed, and the other runs all the time.
+Ctrl-C ends the soak with a report. The exit status is 1 after a failure.`, {
   minutes: '20',
   database: 'sqlite',
   rate: '300',
@@ -37,12 +37,9 @@ Ctrl-C ends it with the report so far. The exit status is 1 where anything faile
   'event-every': '60',
   'memory-bound': '25'
 })
-const seconds = Number(options.minutes) * 60
-const eventEvery = Number(options['event-every']) * 1000
-const memoryBound = Number(options['memory-bound'])
-/** Seconds that a process has to live for its memory to be judged. */
-const shortestJudged = 240
-const keyMaxAge = 20
+const durationMs = Number(options.minutes) * 60_000
+const eventIntervalMs = Number(options['event-every']) * 1000
+const keyMaxAgeSeconds = 20
 const webhookSecret = 'whsec_c29ha2luZyBpcyBhIGxvbmcgYmF0aCBpbiB3YXRlcg=='
 
 const folder = mkdtempSync(join(tmpdir(), 'soak-'))
@@ -51,15 +48,15 @@ const postgres = options.database === 'postgres' ? await startPostgres() : undef
 const replicas: Replica[] = []
 const stopping = new AbortController()
 const interrupted = new AbortController()
-/** Where Ctrl-C reached PostgreSQL too: once it is back, for the comparison. */
-let revived: Promise<void> | undefined
+/** Ctrl-C stops PostgreSQL too. The comparison at the end waits for its restart. */
+let postgresRestart: Promise<void> | undefined
 for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-  // embedded-postgres would end this process, without a report.
+  // The listeners of embedded-postgres would end this process without a report.
   process.removeAllListeners(signal)
   process.once(signal, () => {
     interrupted.abort()
     stopping.abort()
-    revived = postgres?.stop().then(() => postgres.start())
+    postgresRestart = postgres?.stop().then(() => postgres.start())
     process.on(signal, () => {})
   })
 }
@@ -73,49 +70,50 @@ try {
   await pool.close()
   rmSync(folder, { recursive: true })
 }
-// Said outright: what embedded-postgres does at the end of the process would say 0.
+// An explicit status, because the exit hook of embedded-postgres would set 0.
 process.exit(failures === 0 ? 0 : 1)
 
 async function soak (): Promise<number> {
-  const circumstances = new Circumstances(keyMaxAge)
+  const disruptions = new Disruptions(keyMaxAgeSeconds)
   const databaseUrl = postgres === undefined ? `sqlite:${folder}/articles.db` : `${postgres.url}/postgres`
   pool.keys.push(makeKey())
-  for (const name of ['steady', 'restarted']) replicas.push(await Replica.start({ name, folder, environment: environment(databaseUrl) }))
-  const [steady, restarted] = replicas
-  if (steady === undefined || restarted === undefined) throw new Error('two replicas were to be started')
-  for (const { kid } of pool.keys) circumstances.publish(kid)
+  const steady = await Replica.start({ name: 'steady', folder, environment: environment(databaseUrl) })
+  const restarted = await Replica.start({ name: 'restarted', folder, environment: environment(databaseUrl) })
+  replicas.push(steady, restarted)
+  for (const { kid } of pool.keys) disruptions.publish(kid)
 
   const count = Number(options.clients)
   const document = JSON.parse(await (await fetch(`${steady.url}/openapi.json`)).text())
-  const traffic = new Traffic({ replicas, circumstances, document, connections: count })
+  const traffic = new Traffic({ replicas, disruptions, document, connections: count })
   traffic.onFailure = text => console.log(`  FAILURE ${text}`)
-  interrupted.signal.addEventListener('abort', () => { traffic.over = true })
-  const pace = (count + 1) * 1000 / Number(options.rate)
-  const clients = Array.from({ length: count }, (_, index) => new Client({ name: `c${`${index}`.padStart(2, '0')}`, traffic, pool, circumstances, webhookSecret, pace }))
+  interrupted.signal.addEventListener('abort', () => { traffic.hasEnded = true })
+  const intervalMs = (count + 1) * 1000 / Number(options.rate)
+  const clients = Array.from({ length: count }, (_, index) =>
+    new Client({ name: `c${`${index}`.padStart(2, '0')}`, traffic, pool, disruptions, webhookSecret, intervalMs }))
 
-  console.log(`${new Date().toISOString()}, ${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.version}, ${options.database}: ${options.minutes} minutes, ${options.rate} requests/s, ${count} clients, an event every ${eventEvery / 1000} s`)
-  const begun = performance.now()
-  const working = [...clients.map(client => client.run()), beGreedy(traffic, circumstances, pace)]
-  const watching = watch(traffic, begun)
-  const happening = happen(traffic, { pool, circumstances, replica: restarted, postgres, outage: eventEvery / 3, signal: stopping.signal })
-  await wait(seconds * 1000, undefined, { signal: stopping.signal }).catch(() => {})
+  console.log(`${new Date().toISOString()}, ${cpus()[0]?.model}, ${availableParallelism()} cores, Node ${process.version}, ${options.database}: ` +
+    `${options.minutes} minutes, ${options.rate} requests/s, ${count} clients, an event every ${eventIntervalMs / 1000} s`)
+  const startedAt = performance.now()
+  const working = [...clients.map(client => client.run()), exceedRateLimit(traffic, disruptions, intervalMs), watch(traffic, startedAt)]
+  const runningEvents = runEvents(traffic, { pool, disruptions, replica: restarted, postgres, outageMs: eventIntervalMs / 3, signal: stopping.signal })
+  await wait(durationMs, undefined, { signal: stopping.signal }).catch(() => {})
   stopping.abort()
-  // What has been begun is ended, so that the last requests find everything in its place.
-  const events = await happening
+  // The last event ends first, so that the last requests meet no disruption.
+  const events = await runningEvents
   for (const client of clients) client.stop()
-  await Promise.all([...working, watching])
-  const took = (performance.now() - begun) / 1000
+  await Promise.all(working)
+  const tookSeconds = (performance.now() - startedAt) / 1000
   await Promise.all(replicas.map(replica => replica.readMetrics()))
   await Promise.all(replicas.map(replica => replica.stop().catch((error: Error) => traffic.fail(error.message))))
   await traffic.close()
 
-  await report(traffic, took, events)
-  reportMemory(traffic)
-  await revived
-  const { found, doubtful, wrong } = await compare(databaseUrl, clients)
+  await printReport(traffic, tookSeconds, events, replicas)
+  reportMemory(traffic, replicas, Number(options['memory-bound']))
+  await postgresRestart
+  const { found, uncertain, wrong } = await compare(databaseUrl, clients)
   for (const text of wrong) traffic.fail(text)
-  console.log(`\nin the database: ${found} of ${found + wrong.length} articles as they were acknowledged; of ${doubtful} writes the answer was lost`)
-  if (interrupted.signal.aborted) console.log(`interrupted after ${took.toFixed(0)} s`)
+  console.log(`\nin the database: ${found} of ${found + wrong.length} articles as they were acknowledged; ${uncertain} writes had no response`)
+  if (interrupted.signal.aborted) console.log(`interrupted after ${tookSeconds.toFixed(0)} s`)
   console.log(`${traffic.failures} failures`)
   return traffic.failures
 }
@@ -125,11 +123,11 @@ function environment (databaseUrl: string): Record<string, string> {
     AWS_USER_POOLS_ID: pool.id,
     AWS_APP_CLIENT_ID: pool.clientId,
     AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: pool.endpoint,
-    // The key server takes sign-outs too, as Cognito does.
+    // The key server accepts sign-outs too, as Cognito does.
     AWS_ACCESS_KEY_ID: 'soak',
     AWS_SECRET_ACCESS_KEY: 'soak',
     AWS_EC2_METADATA_DISABLED: 'true',
-    JWKS_MAX_AGE_S: `${keyMaxAge}`,
+    JWKS_MAX_AGE_S: `${keyMaxAgeSeconds}`,
     USER_PROVISIONING: 'auto',
     POST_CONFIRMATION_SECRET: webhookSecret,
     DATABASE_URL: databaseUrl,
@@ -139,97 +137,41 @@ function environment (databaseUrl: string): Record<string, string> {
   }
 }
 
-/** Somebody who asks for more than the limit allows. */
-async function beGreedy (traffic: Traffic, circumstances: Circumstances, pace: number): Promise<void> {
-  const greedy = new Person(pool, circumstances, 'greedy')
-  const ask = (newToken: boolean) => traffic.ask({ path: '/me', token: newToken ? greedy.newToken() : greedy.token(), due: ['200', '429 rate_limited'] })
-  await ask(true)
+/** Sends more requests of one user than the rate limit allows. */
+async function exceedRateLimit (traffic: Traffic, disruptions: Disruptions, intervalMs: number): Promise<void> {
+  const user = new PoolUser(pool, disruptions, 'greedy')
+  const send = (token: ReturnType<PoolUser['token']>) => traffic.send({ path: '/me', token, expected: ['200', '429 rate_limited'] })
+  await send(user.newToken())
   while (!stopping.signal.aborted) {
-    await wait(pace)
-    await ask(false)
+    await wait(intervalMs)
+    await send(user.token())
   }
 }
 
-/** The events in turn, until the soak ends; how often each was. */
-async function happen (traffic: Traffic, stage: Stage): Promise<Map<string, number>> {
+/** Runs the events in turn until the soak ends. Returns how often each ran. */
+async function runEvents (traffic: Traffic, stage: Stage): Promise<Map<string, number>> {
   const events = listEvents(postgres !== undefined)
-  const happened = new Map<string, number>()
-  const begun = performance.now()
+  const counts = new Map<string, number>()
+  const startedAt = performance.now()
   for (let n = 1; ; n++) {
-    const next = begun + n * eventEvery
-    await wait(Math.max(0, next - performance.now()), undefined, { signal: stopping.signal }).catch(() => {})
+    await wait(Math.max(0, startedAt + n * eventIntervalMs - performance.now()), undefined, { signal: stopping.signal }).catch(() => {})
     const event = events[(n - 1) % events.length]
-    if (stopping.signal.aborted || event === undefined) return happened
-    console.log(`  ${time(performance.now() - begun)} ${event.name}`)
+    if (stopping.signal.aborted || event === undefined) return counts
+    console.log(`  ${formatTime(performance.now() - startedAt)} ${event.name}`)
     await event.run(stage).catch((error: Error) => traffic.fail(`${event.name}: ${error.message}`))
-    happened.set(event.name, (happened.get(event.name) ?? 0) + 1)
+    counts.set(event.name, (counts.get(event.name) ?? 0) + 1)
   }
 }
 
-/** Samples memory each second, reads metrics now and then, and tells each minute how it stands. */
-async function watch (traffic: Traffic, begun: number): Promise<void> {
-  let before = 0
+/** Reads the memory each second and the metrics every 5 seconds, and prints a line each minute. */
+async function watch (traffic: Traffic, startedAt: number): Promise<void> {
+  let printedResponses = 0
   for (let second = 1; !stopping.signal.aborted; second++) {
-    await wait(Math.max(0, begun + second * 1000 - performance.now()), undefined, { signal: stopping.signal }).catch(() => {})
+    await wait(Math.max(0, startedAt + second * 1000 - performance.now()), undefined, { signal: stopping.signal }).catch(() => {})
     for (const replica of replicas) replica.sampleMemory()
     if (second % 5 === 0) await Promise.all(replicas.map(replica => replica.readMetrics()))
     if (second % 60 !== 0) continue
-    const times = traffic.times.slice(before)
-    before = traffic.times.length
-    const memory = replicas.map(({ life }) => `${life.samples.at(-1)?.held.toFixed(0)} MB`).join(' and ')
-    const keys = replicas.map(({ life }) => `${life.keysAge.toFixed(0)} s`).join(' and ')
-    console.log(`  ${time(second * 1000)} ${traffic.requests} requests, p50 ${percentile(times, 50)}, p99 ${percentile(times, 99)}; ${memory}; keys of ${keys} ago; ${byOutcome(traffic)}; ${traffic.failures} failures`)
+    printProgress(second * 1000, traffic, traffic.responseMs.slice(printedResponses), replicas)
+    printedResponses = traffic.responseMs.length
   }
-}
-
-function byOutcome ({ counts }: Traffic): string {
-  return Array.from(counts).sort().map(([outcome, { due, excused, failed }]) => `${outcome} ×${due + excused + failed}`).join(', ')
-}
-
-async function report (traffic: Traffic, took: number, events: Map<string, number>): Promise<void> {
-  console.log(`\n${traffic.requests} requests in ${took.toFixed(0)} s, ${(traffic.requests / took).toFixed(0)}/s; p50 ${percentile(traffic.times, 50)}, p99 ${percentile(traffic.times, 99)}, longest ${percentile(traffic.times, 100)}`)
-  console.log(`\n${'answer'.padEnd(34)}    due  excused  failed`)
-  for (const [outcome, { due, excused, failed }] of Array.from(traffic.counts).sort()) {
-    console.log(`${outcome.padEnd(34)} ${`${due}`.padStart(6)}  ${`${excused}`.padStart(7)}  ${`${failed}`.padStart(6)}`)
-  }
-  console.log(`\nevents: ${Array.from(events, ([name, times]) => `${name} ×${times}`).join('; ') || 'none'}`)
-  for (const { name, lives, log } of replicas) {
-    const fetches = (outcome: string) => lives.reduce((sum, life) => sum + (life.fetches.get(outcome) ?? 0), 0)
-    console.log(`${name}: ${lives.length - 1} restarts; key fetches: ${fetches('success')} good, ${fetches('failure')} failed, ${fetches('refused')} refused`)
-    for (const { requestId } of traffic.shown) {
-      for (const line of await linesOf(log, requestId)) console.log(`  log: ${line}`)
-    }
-  }
-}
-
-function reportMemory (traffic: Traffic): void {
-  console.log()
-  for (const { name, lives } of replicas) {
-    for (const { samples, peak } of lives.filter(({ samples }) => samples.length > 0)) {
-      const lived = samples.at(-1)?.at ?? 0
-      const { begin, end, growth, slope } = judgeMemory(samples)
-      const judged = lived >= shortestJudged
-      console.log(`memory of ${name}, ${time(lived * 1000)}: ${begin.toFixed(0)} MB after ${time(Math.min(120, lived) * 1000)}, ${end.toFixed(0)} MB at the end, ${peak.toFixed(0)} MB at its peak${judged ? `; in the second half ${growth.toFixed(1)} MB more, ${slope.toFixed(0)} MB an hour` : ''}`)
-      if (judged && growth > memoryBound) traffic.fail(`${name} grew by ${growth.toFixed(1)} MB in the second half; ${memoryBound} is the bound`)
-    }
-  }
-}
-
-async function linesOf (log: string, requestId: string): Promise<string[]> {
-  const lines: string[] = []
-  for await (const line of createInterface({ input: createReadStream(log) })) {
-    if (line.includes(requestId)) lines.push(line)
-  }
-  return lines
-}
-
-function percentile (times: number[], percent: number): string {
-  const sorted = times.toSorted((a, b) => a - b)
-  return `${sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * percent / 100))]?.toFixed(1) ?? '–'} ms`
-}
-
-/** Minutes and seconds. */
-function time (milliseconds: number): string {
-  const whole = Math.round(milliseconds / 1000)
-  return `${Math.floor(whole / 60)}:${`${whole % 60}`.padStart(2, '0')}`
 }

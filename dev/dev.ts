@@ -8,23 +8,22 @@ import { startService, untilReady } from './service.ts'
 import { buildWeb } from '../web/build.ts'
 import { welcome } from './welcome.ts'
 
-const usage = `npm run dev starts the service beside a Cognito emulator, with an SQLite file: no AWS account, no other server.
-Once both are ready it prints two users and three curl commands to begin with; confirmation codes are printed as they come.
-Ctrl-C stops both. What was signed up and written is still there the next time.
+const usage = `npm run dev starts the service with SQLite, and a Cognito emulator. It needs no AWS account and no other server.
+It prints two users and some commands, and later each confirmation code. Ctrl-C stops both servers. The data stays.
 
-  PORT           where the service listens, 8000
-  COGNITO_PORT   where the emulator listens, 9229
-  DEV_DATA       the folder of all data, data/dev; with another COGNITO_PORT data/dev/<port>, because the port is part of
-                 the tokens' issuer, and so of who a user is
+  PORT           the port of the service (default: 8000)
+  COGNITO_PORT   the port of the emulator (default: 9229)
+  DEV_DATA       the folder of all data (default: data/dev, with another COGNITO_PORT data/dev/<port>, because the
+                 port is part of the issuer and therefore of each user's identity)
 
-The service takes all its variables as npm start does; those that are set win over what npm run dev would set:
-USER_PROVISIONING=auto, LOG_LEVEL=warn, DATABASE_URL=sqlite:<DEV_DATA>/articles.db, and the user pool's.`
+The service reads all its variables as with npm start. These have other defaults: USER_PROVISIONING=auto,
+LOG_LEVEL=warn, DATABASE_URL=sqlite:<DEV_DATA>/articles.db, and the variables of the user pool.`
 
 const endpointVariable = 'AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER'
-const usualPort = 9229
+const defaultCognitoPort = 9229
 
 const stop = new AbortController()
-// All of them for good: npm passes on what the terminal has sent already.
+// Each signal may arrive twice: the terminal signals every process, and npm passes the signal on.
 for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP']) process.on(signal, () => stop.abort())
 
 endWithNpm()
@@ -34,7 +33,7 @@ try {
   console.error(error instanceof Error ? error.message : String(error))
   process.exitCode = 1
 }
-// Connections of fetch would keep the process for some seconds more.
+// Idle connections of fetch would keep the process alive for some seconds.
 process.exit()
 
 async function main (args: string[]): Promise<number> {
@@ -46,17 +45,19 @@ async function main (args: string[]): Promise<number> {
 
 async function develop (): Promise<number> {
   const given = Object.fromEntries(Object.entries(process.env).filter(([, value]) => value?.trim()))
-  const cognitoPort = readPort('COGNITO_PORT', given.COGNITO_PORT ?? `${usualPort}`)
-  const dataDirectory = given.DEV_DATA ?? join('data/dev', cognitoPort === usualPort ? '' : `${cognitoPort}`)
-  const usualEndpoint = `http://127.0.0.1:${cognitoPort}`
-  const elsewhere = given[endpointVariable] !== undefined && given[endpointVariable] !== usualEndpoint
-  if (elsewhere) throw new Error(`${endpointVariable}: held ${JSON.stringify(given[endpointVariable])}; npm run dev has a Cognito of its own: unset it, or use npm start`)
+  const cognitoPort = readPort('COGNITO_PORT', given.COGNITO_PORT ?? `${defaultCognitoPort}`)
+  const dataDirectory = given.DEV_DATA ?? join('data/dev', cognitoPort === defaultCognitoPort ? '' : `${cognitoPort}`)
+  const ownEndpoint = `http://127.0.0.1:${cognitoPort}`
+  const elsewhere = given[endpointVariable] !== undefined && given[endpointVariable] !== ownEndpoint
+  if (elsewhere) {
+    throw new Error(`${endpointVariable}: held ${JSON.stringify(given[endpointVariable])}; npm run dev has a Cognito of its own: unset it, or use npm start`)
+  }
 
   const env = {
     AWS_USER_POOLS_ID: 'local_Articles',
     AWS_APP_CLIENT_ID: 'articlesdev',
-    [endpointVariable]: usualEndpoint,
-    // The SDK signs its requests; the emulator does not look.
+    [endpointVariable]: ownEndpoint,
+    // The SDK needs credentials to sign its requests. The emulator does not check the signature.
     AWS_ACCESS_KEY_ID: 'dev',
     AWS_SECRET_ACCESS_KEY: 'dev',
     USER_PROVISIONING: 'auto',
@@ -76,7 +77,7 @@ async function develop (): Promise<number> {
     port: cognitoPort,
     ...(userPoolId && { userPoolId }),
     ...(clientId && { clientId }),
-    // The very Lambda of deploy/aws: who confirms a sign-up is a local user at once.
+    // The Lambda of deploy/aws: a confirmed sign-up becomes a local user at once.
     onPostConfirmation: async event => { await handler(event) },
     onMessage: ({ email, purpose, code }) => console.log(`E-mail to ${email}, ${purpose}: the code is ${code}`)
   }).catch(error => { throw portTaken(error, cognitoPort, 'COGNITO_PORT') })
@@ -87,7 +88,7 @@ async function develop (): Promise<number> {
   }
 }
 
-/** Runs the service until it ends or is to stop. */
+/** Runs the service until it ends, or until a signal arrives. Returns the exit status. */
 async function serve (env: Record<string, string>, address: string, emulator: Emulator, dataDirectory: string): Promise<number> {
   const service = startService(env)
   const stopped = new Promise<0>(resolve => {
@@ -99,7 +100,7 @@ async function serve (env: Record<string, string>, address: string, emulator: Em
   over.then(() => ended.abort(), () => ended.abort())
   try {
     await Promise.race([over, untilReady(address, ended.signal)])
-    if (!ended.signal.aborted) console.log(await welcome(address, emulator, dataDirectory))
+    if (!ended.signal.aborted) console.log(welcome(address, emulator, dataDirectory))
     const result = await over
     if (typeof result === 'string') console.error(`The service was ended by ${result}.`)
     return result === 0 ? 0 : 1
@@ -108,14 +109,15 @@ async function serve (env: Record<string, string>, address: string, emulator: Em
   }
 }
 
-// npm runs a script in a shell, and most shells do not forward signals. When npm is stopped, this process only loses its parent.
+// npm runs a script in a shell, and most shells do not forward signals. When npm is stopped, this process
+// only loses its parent.
 function endWithNpm (): void {
   if (process.env.npm_lifecycle_event === undefined) return
   const parent = process.ppid
   setInterval(() => { if (process.ppid !== parent) stop.abort() }, 500).unref()
 }
 
-/** @throws {Error} where the port is taken */
+/** @throws {Error} when the port is in use */
 async function requireFreePort (port: number, host: string, variable: string): Promise<void> {
   const probe = createServer()
   await new Promise<void>((resolve, reject) => {

@@ -18,24 +18,27 @@ import { Tokens } from './emulator/tokens.ts'
 export { machineClient, seedUsers } from './emulator/seed.ts'
 
 export interface EmulatorOptions {
-  /** Where users, sessions and the signing key are kept. */
+  /** The folder of the users, the sessions and the signing key. */
   dataDirectory: string
-  /** 0 takes a free one. The issuer has the port in it: users of one port are others than those of another. */
+  /** 0 takes a free port. The port is part of the issuer, so another port means other identities. */
   port: number
   /** 127.0.0.1 by default. */
   host?: string
-  /** Where clients find it, if not at its host and port; the issuer begins with it. */
+  /** The public address, when it is not the host and port. The issuer begins with it. */
   endpoint?: string
   userPoolId?: string
   clientId?: string
-  /** Is told the codes that Cognito would send by e-mail. */
+  /** Receives the codes that Cognito would send by e-mail. */
   onMessage?: (message: Message) => void
-  /** The Post-Confirmation trigger. Where it rejects, the user is confirmed all the same, but the caller is told, as by Cognito. */
+  /**
+   * The Post-Confirmation trigger. A rejection is reported to the caller, and the user stays confirmed, as in
+   * Cognito.
+   */
   onPostConfirmation?: (event: PostConfirmationEvent) => Promise<void>
 }
 
 export interface Emulator {
-  /** As AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER takes it. */
+  /** The value for AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER. */
   endpoint: string
   userPoolId: string
   clientId: string
@@ -55,15 +58,15 @@ const ConfirmationSchema = Type.Object({
 })
 
 /**
- * Starts a Cognito user pool of one's own, made of cognito-local's parts and those that it lacks: sign-in by SRP, refresh,
- * sign-out, and sign-up as Amplify and the AWS SDKs know them.
- * @throws {Error} with the code EADDRINUSE where the port is taken
+ * Starts a local Cognito user pool. It is cognito-local with the operations that cognito-local lacks.
+ * These are sign-in by SRP, refresh, sign-out, and sign-up as Amplify and the AWS SDKs expect them.
+ * @throws {Error} with the code EADDRINUSE when the port is in use
  */
 export async function startEmulator (options: EmulatorOptions): Promise<Emulator> {
   const { dataDirectory, port, host = '127.0.0.1', userPoolId = 'local_Articles', clientId = 'articlesdev' } = options
   const handlers = Promise.withResolvers<Handlers>()
   const server = createServer(async (request, response) => answer(request, response, await handlers.promise))
-  // The port first: whoever has it may have the data open too.
+  // Listen first: another emulator on this port may have the data open.
   const listening = await listen(server, port, host)
   const endpoint = options.endpoint ?? `http://${host}:${listening}`
   const issuer = `${endpoint}/${userPoolId}`

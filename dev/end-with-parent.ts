@@ -1,3 +1,3 @@
-// Preloaded into the service by npm run dev: it stops when its parent is gone, in whatever way the parent went.
+// Preloaded into the service by npm run dev. The service stops when its parent process ends, even by SIGKILL.
 process.once('disconnect', () => process.kill(process.pid, 'SIGTERM'))
 process.channel?.unref()

@@ -3,21 +3,21 @@ import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
 
 export interface Service {
-  /** Ends with the exit status, or the signal that ended the service. */
+  /** Resolves with the exit status, or with the signal that ended the service. */
   exited: Promise<number | string>
   /** Stops the service, and resolves once it has ended. */
   stop (): Promise<void>
 }
 
-/** How long the service may take to stop, in milliseconds; it promises 10 s. */
-const patience = 12_000
+/** The service promises to stop within 10 s. */
+const stopTimeoutMs = 12_000
 
-/** Starts the very service that `npm start` does, with its output on ours. */
+/** Starts the service as `npm start` does. Its output goes to the output of this process. */
 export function startService (env: Record<string, string>): Service {
   const child = spawn(process.execPath, ['--import', path('./end-with-parent.ts'), path('../src/server.ts')], {
     env,
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
-    // Out of the terminal's reach: Ctrl-C must come to it once, from here, in its turn.
+    // In a process group of its own, so that Ctrl-C signals only this process, which then stops the service.
     detached: true
   })
   const exited = once(child, 'exit').then(([code, signal]) => code ?? signal)
@@ -25,7 +25,7 @@ export function startService (env: Record<string, string>): Service {
     exited,
     stop: async () => {
       child.kill('SIGTERM')
-      const lastResort = setTimeout(() => child.kill('SIGKILL'), patience)
+      const lastResort = setTimeout(() => child.kill('SIGKILL'), stopTimeoutMs)
       await exited
       clearTimeout(lastResort)
     }
@@ -34,20 +34,20 @@ export function startService (env: Record<string, string>): Service {
 
 /**
  * Waits until the service at an address is ready.
- * @throws {Error} where it is not within a minute, with what it lacks
+ * @throws {Error} with the reason, when it is not ready within a minute
  */
 export async function untilReady (address: string, signal: AbortSignal): Promise<void> {
   const deadline = AbortSignal.timeout(60_000)
-  let lack = 'it does not answer'
+  let reason = 'it does not respond'
   while (!signal.aborted) {
     try {
       const response = await fetch(`${address}/health/ready`, { signal: AbortSignal.any([signal, deadline]) })
       if (response.ok) return
-      lack = await response.text()
+      reason = await response.text()
     } catch {
       // Not listening yet.
     }
-    if (deadline.aborted) throw new Error(`The service is not ready: ${lack}`)
+    if (deadline.aborted) throw new Error(`The service is not ready: ${reason}`)
     await new Promise(resolve => setTimeout(resolve, 50))
   }
 }

@@ -1,48 +1,33 @@
-import { Type } from '@sinclair/typebox'
-import { Value } from '@sinclair/typebox/value'
 import { seedUsers, type Emulator } from './emulator.ts'
 
-const SignedInSchema = Type.Object({ AuthenticationResult: Type.Object({ IdToken: Type.String() }) })
-
-const headers = {
-  'X-Amz-Target': 'AWSCognitoIdentityProviderService.InitiateAuth',
-  'Content-Type': 'application/x-amz-json-1.1'
-}
-
-/** What a developer needs to begin; the commands need curl and a POSIX shell only. */
-export async function welcome (address: string, emulator: Emulator, dataDirectory: string): Promise<string> {
-  const token = await signIn(emulator)
-  const authorization = quote(`Authorization: Bearer ${token}`)
-  const signInHeaders = Object.entries(headers).map(([name, value]) => `-H ${quote(`${name}: ${value}`)}`).join(' ')
-  const users = Object.values(seedUsers).map(({ username, password, email, group }) => `  ${username}, password ${password}, ${email}, in the group ${group}`)
+/** The first screen of `npm run dev`. Its commands need curl, sed and a POSIX shell. */
+export function welcome (address: string, emulator: Emulator, dataDirectory: string): string {
+  const users = Object.values(seedUsers).map(({ username, password, email, group }) =>
+    `  ${username.padEnd(8)} password ${password}   ${email.padEnd(20)} group ${group}`)
   return [
-    `The service listens on ${address}, which is also its page for a browser; a Cognito emulator on ${emulator.endpoint}.`,
-    `User pool ${emulator.userPoolId}, app client ${emulator.clientId}; data is kept in ${dataDirectory}. Ctrl-C stops both.`,
     '',
-    'Two users can sign in, with username or e-mail address:',
+    `The service listens on ${address}. Open this address in a browser.`,
+    `The Cognito emulator listens on ${emulator.endpoint} (user pool ${emulator.userPoolId}, app client ${emulator.clientId}).`,
+    '',
+    'Sign in with the username or the e-mail address:',
     ...users,
     '',
-    'List articles:',
-    `  curl -sS ${address}/articles -H ${authorization}`,
+    'Call the API from another terminal. The token lasts an hour:',
+    `  TOKEN=$(${signInCommand(emulator)})`,
+    `  curl -H "Authorization: Bearer $TOKEN" ${address}/me`,
+    `  curl -H "Authorization: Bearer $TOKEN" ${address}/articles`,
+    `  curl -H "Authorization: Bearer $TOKEN" ${address}/articles -H 'Content-Type: application/json' -d '{"name":"My first article"}'`,
     '',
-    'Create one:',
-    `  curl -sS ${address}/articles -H ${authorization} -H 'Content-Type: application/json' -d '{"name":"My first article"}'`,
-    '',
-    'Get a fresh token; the one above lasts an hour:',
-    `  curl -sS ${emulator.endpoint}/ ${signInHeaders} -d ${quote(signInBody(emulator))} | sed 's/.*"IdToken":"\\([^"]*\\)".*/\\1/'`
+    `Confirmation codes appear below. The data is in ${dataDirectory}. Ctrl-C stops both servers.`
   ].join('\n')
 }
 
-async function signIn (emulator: Emulator): Promise<string> {
-  const response = await fetch(emulator.endpoint, { method: 'POST', headers, body: signInBody(emulator) })
-  const body: unknown = await response.json()
-  if (!Value.Check(SignedInSchema, body)) throw new Error(`The emulator signs nobody in: ${JSON.stringify(body)}`)
-  return body.AuthenticationResult.IdToken
-}
-
-function signInBody ({ clientId }: Emulator): string {
+/** A shell command that prints an id token. */
+function signInCommand ({ endpoint, clientId }: Emulator): string {
   const { username, password } = seedUsers.alice
-  return JSON.stringify({ AuthFlow: 'USER_PASSWORD_AUTH', ClientId: clientId, AuthParameters: { USERNAME: username, PASSWORD: password } })
+  const target = 'X-Amz-Target: AWSCognitoIdentityProviderService.InitiateAuth'
+  const body = { AuthFlow: 'USER_PASSWORD_AUTH', ClientId: clientId, AuthParameters: { USERNAME: username, PASSWORD: password } }
+  return `curl -s ${endpoint} -H ${quote(target)} -d ${quote(JSON.stringify(body))} | sed 's/.*"IdToken":"\\([^"]*\\)".*/\\1/'`
 }
 
 function quote (text: string): string {

@@ -5,7 +5,7 @@ export async function up (db: Kysely<any>): Promise<void> {
   else await createSqliteIndex(db)
 }
 
-// Only who may create an extension has the index: pg_trgm is a trusted extension, so CREATE on the database is enough. Without it,
+// Only a role that may create an extension has the index: pg_trgm is a trusted extension, so CREATE on the database is enough. Without it,
 // search stays a bounded scan. The block is a savepoint of its own.
 async function createPostgresIndex (db: Kysely<any>): Promise<void> {
   await sql`

@@ -21,10 +21,10 @@ const credentialsPause = 600_000
 const userPool: FastifyPluginAsync<UserPoolOptions> = async (fastify, { endpoint }) => {
   const underWay = new Set<Promise<void>>()
   let client: UserPoolClient | undefined
-  let nextTry = 0
+  let nextTry = -Infinity
 
   fastify.decorate('endSessions', (identity, onEnded) => {
-    if (Date.now() < nextTry) return
+    if (performance.now() < nextTry) return
     const ending = endSessions(identity, onEnded).finally(() => underWay.delete(ending))
     underWay.add(ending)
   })
@@ -39,7 +39,7 @@ const userPool: FastifyPluginAsync<UserPoolOptions> = async (fastify, { endpoint
       await client.signOut(issuer.slice(issuer.lastIndexOf('/') + 1), subject)
     } catch (error) {
       const lacksCredentials = error instanceof Error && error.name === 'CredentialsProviderError'
-      if (lacksCredentials) nextTry = Date.now() + credentialsPause
+      if (lacksCredentials) nextTry = performance.now() + credentialsPause
       fastify.log[lacksCredentials ? 'info' : 'warn']({ err: error }, 'sessions were ended here, but not at Cognito')
       return
     }

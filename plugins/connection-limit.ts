@@ -7,36 +7,39 @@ declare module 'fastify' {
   }
 }
 
-/** Connections that are open, and how many were closed unread since the start, because there were as many as there may be. */
-export interface ConnectionStatistics { open: number, dropped: number }
+export interface ConnectionStatistics {
+  open: number
+  /** Connections that were closed unread since the start, because `maxConnections` were open. */
+  dropped: number
+}
 
-/** Each takes a file descriptor, of which a process may often have 4,096, and some 10 kB. */
-const mostConnections = 2_000
-/** How often there is a look for connections that may go, and a line in the log, in milliseconds. */
-const pause = 5_000
+/** A connection takes a file descriptor and about 10 kB. A process often may have 4,096 descriptors. */
+const maxConnections = 2_000
+/** The shortest time between two log lines, and between two closings of idle connections. */
+const logIntervalMs = 5_000
 
 /**
- * Bounds how many connections are open. What comes beyond is closed unread; to make room, so are those that wait for another
- * request of their client. Those that hold a connection without asking for anything are ended by the time-outs of `src/app.ts`.
+ * Limits the open connections. Node closes further ones unread. To make room, connections that are idle between two
+ * requests are closed. The timeouts in `src/http/server-options.ts` end connections that send no complete request.
  */
-const connections: FastifyPluginAsync = async fastify => {
+const connectionLimit: FastifyPluginAsync = async fastify => {
   const { server, log } = fastify
   let dropped = 0
-  let unsaid = 0
-  let lastSaid = -Infinity
-  server.maxConnections = mostConnections
+  let unlogged = 0
+  let lastLineMs = -Infinity
+  server.maxConnections = maxConnections
   // In a worker of a cluster, Node would hand the connection back to the primary, again and again.
   // The types of Node do not have the property yet.
   Object.assign(server, { dropMaxConnection: true })
-  // Node caches the address of a socket when it is first read. After a reset it cannot be read any more.
+  // Node caches the address of a socket on the first read. After a reset it cannot be read any more.
   server.on('connection', socket => { Reflect.get(socket, 'remoteAddress') })
   server.on('drop', () => {
     dropped++
-    unsaid++
-    if (performance.now() - lastSaid < pause) return
-    log.warn({ dropped: unsaid, most: server.maxConnections }, 'connections dropped: as many are open as may be')
-    lastSaid = performance.now()
-    unsaid = 0
+    unlogged++
+    if (performance.now() - lastLineMs < logIntervalMs) return
+    log.warn({ dropped: unlogged, maxConnections: server.maxConnections }, 'connections dropped at the connection limit')
+    lastLineMs = performance.now()
+    unlogged = 0
     server.closeIdleConnections()
   })
   fastify.decorate('connectionStatistics', async () => ({
@@ -45,4 +48,4 @@ const connections: FastifyPluginAsync = async fastify => {
   }))
 }
 
-export default fp(connections, { name: 'connection-limit' })
+export default fp(connectionLimit, { name: 'connection-limit' })

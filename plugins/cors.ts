@@ -16,7 +16,7 @@ const usualHeaders = [
   'X-Datadog-Origin', 'X-Datadog-Parent-Id', 'X-Datadog-Sampling-Priority', 'X-Datadog-Tags', 'X-Datadog-Trace-Id'
 ]
 
-/** Lets pages and apps of the configured origins call the service. Without origins, browsers let no other page call it. */
+/** Allows pages and apps of the configured origins to call the service. Without any, browsers block pages of all other origins. */
 const crossOrigin: FastifyPluginAsync<CorsOptions> = async (fastify, { corsOrigins, corsHeaders }) => {
   if (corsOrigins.length === 0) return
   await fastify.register(cors, {
@@ -25,7 +25,7 @@ const crossOrigin: FastifyPluginAsync<CorsOptions> = async (fastify, { corsOrigi
     allowedHeaders: [...usualHeaders, ...corsHeaders],
     exposedHeaders: ['Allow', 'ETag', 'Link', 'Location', 'RateLimit', 'RateLimit-Policy', 'Retry-After', 'WWW-Authenticate', 'X-Request-Id'],
     maxAge: 600,
-    // Other uses of OPTIONS are answered as if they were one.
+    // An OPTIONS request that is no preflight gets the response to a preflight.
     strictPreflight: false
   })
 }

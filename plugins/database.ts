@@ -1,24 +1,28 @@
 import type { FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
+import type { DatabaseHandle } from '../src/database/handle.ts'
 import { migrateToLatest } from '../src/database/migrate.ts'
+import { openDatabase } from '../src/database/open.ts'
 import type { ObserveQuery } from '../src/database/query-observer.ts'
-import { changeMark, openDatabase } from '../src/database/open.ts'
+import { FileWatch } from '../src/database/sqlite/file-watch.ts'
 import type { Database } from '../src/database/tables.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
+    database: DatabaseHandle
+    /** The Kysely instance of `database`, which queries take. */
     db: Database
-    /** Tells of every query when it is over, where there are metrics or traces; nobody else pays for the time being taken. */
+    /** Adds a function that is called after every query. Queries are timed only where metrics or traces are configured. */
     observeQueries (observe: ObserveQuery): void
   }
   interface FastifyRequest {
-    [mark]: number | undefined
-    /** Which state of the database the request sees, where the database tells its states apart: that when it is first asked for. */
-    readonly changeMark: number | undefined
+    [dataVersion]: number | undefined
+    /** The data version of the request. It is read once, at the first use. */
+    readonly dataVersion: number | undefined
   }
 }
 
-const mark = Symbol('mark of the state of the database')
+const dataVersion = Symbol('data version')
 
 interface DatabaseOptions {
   databaseUrl: string
@@ -26,27 +30,44 @@ interface DatabaseOptions {
   tracesEndpoint: string | undefined
 }
 
-/** Opens the database, migrated, and closes it when the last request has been answered. */
-const database: FastifyPluginAsync<DatabaseOptions> = async (fastify, { databaseUrl, metricsPort, tracesEndpoint }) => {
+/** Opens and migrates the database, and closes it after the last response. */
+const databasePlugin: FastifyPluginAsync<DatabaseOptions> = async (fastify, { databaseUrl, metricsPort, tracesEndpoint }) => {
   const observers: ObserveQuery[] = []
-  const observed = metricsPort !== undefined || tracesEndpoint !== undefined
-  const db = openDatabase(databaseUrl, observed ? { onQuery: query => observers.forEach(observe => observe(query)) } : {})
-  fastify.decorate('db', db)
+  const hasObservers = metricsPort !== undefined || tracesEndpoint !== undefined
+  const onQuery: ObserveQuery = query => observers.forEach(observe => observe(query))
+  const onNotice = (message: string) => fastify.log.warn(message)
+  const database = openDatabase(databaseUrl, { onNotice, ...hasObservers && { onQuery } })
+  fastify.decorate('database', database)
+  fastify.decorate('db', database.db)
   fastify.decorate('observeQueries', observe => { observers.push(observe) })
-  fastify.decorateRequest(mark, undefined)
-  fastify.decorateRequest('changeMark', {
+  fastify.decorateRequest(dataVersion, undefined)
+  fastify.decorateRequest('dataVersion', {
     getter (this: FastifyRequest) {
-      this[mark] ??= changeMark(db)
-      return this[mark]
+      this[dataVersion] ??= database.dataVersion()
+      return this[dataVersion]
     }
   })
-  fastify.addHook('onClose', async () => db.destroy())
 
-  const applied = await migrateToLatest(db).catch((cause: unknown) => {
+  let fileWatch: FileWatch | undefined
+  fastify.addHook('onClose', async () => {
+    await fileWatch?.stop()
+    await database.close()
+  })
+
+  const onWait = () => fastify.log.info('the migrations wait for a lock of the database')
+  const { applied, unknown } = await migrateToLatest(database, onWait).catch((cause: unknown) => {
     const reason = cause instanceof Error && 'code' in cause ? `${cause.message} (${cause.code})` : cause
-    throw new Error(`the database that DATABASE_URL names cannot be used: ${reason}`, { cause })
+    throw new Error(`the database in DATABASE_URL is unusable: ${reason}`, { cause })
   })
   if (applied.length > 0) fastify.log.info({ applied }, 'database migrated')
+  if (unknown.length > 0) fastify.log.warn({ unknown }, 'the database has migrations of a newer version')
+  if (database.isSqlite) fileWatch = new FileWatch(database, () => migrateFile(databaseUrl), fastify.log)
 }
 
-export default fp(database, { name: 'database' })
+/** Migrates the file that replaced the open one, before it is opened. */
+async function migrateFile (databaseUrl: string): Promise<void> {
+  const file = openDatabase(databaseUrl, { mustExist: true })
+  await migrateToLatest(file).finally(() => file.close())
+}
+
+export default fp(databasePlugin, { name: 'database' })

@@ -3,31 +3,32 @@ import fp from 'fastify-plugin'
 import { deleteExpiredKeys } from '../src/idempotency/queries.ts'
 import { deleteExpiredSignOuts } from '../src/users/sign-out-queries.ts'
 
-/** How often what has expired is forgotten, in milliseconds. */
-const interval = 3_600_000
-const batch = 1_000
+const cleanupIntervalMs = 3_600_000
+const rowsPerBatch = 1_000
 
-/** Forgets idempotency keys and sign-outs that have expired. */
-const sweep: FastifyPluginAsync = async fastify => {
-  let forgetting: Promise<void> | undefined
-  const timer = setInterval(() => { forgetting = forget() }, interval).unref()
-  fastify.addHook('onReady', async () => { forgetting = forget() })
+/** Deletes expired idempotency keys and sign-outs at the start, and every hour. */
+const expiryCleanup: FastifyPluginAsync = async fastify => {
+  let cleanup: Promise<void> | undefined
+  const timer = setInterval(() => { cleanup = deleteExpired() }, cleanupIntervalMs).unref()
+  fastify.addHook('onReady', async () => { cleanup = deleteExpired() })
   fastify.addHook('onClose', async () => {
     clearInterval(timer)
-    await forgetting
+    await cleanup
   })
 
-  async function forget (): Promise<void> {
+  async function deleteExpired (): Promise<void> {
     const now = new Date().toISOString()
     try {
       const signOuts = await deleteExpiredSignOuts(fastify.db, now)
       let keys = 0
-      for (let deleted = batch; deleted === batch; keys += deleted) deleted = await deleteExpiredKeys(fastify.db, now, batch)
-      fastify.log.debug({ signOuts, keys }, 'forgot what has expired')
+      for (let deleted = rowsPerBatch; deleted === rowsPerBatch; keys += deleted) {
+        deleted = await deleteExpiredKeys(fastify.db, now, rowsPerBatch)
+      }
+      fastify.log.debug({ signOuts, keys }, 'deleted expired rows')
     } catch (error) {
-      fastify.log.warn({ err: error }, 'what has expired could not be forgotten')
+      fastify.log.warn({ err: error }, 'expired rows were not deleted; the next attempt is in an hour')
     }
   }
 }
 
-export default fp(sweep, { name: 'expiry-cleanup', dependencies: ['database'] })
+export default fp(expiryCleanup, { name: 'expiry-cleanup', dependencies: ['database'] })

@@ -5,43 +5,44 @@ import { onPrimaryMessage, sendToPrimary } from '../src/cluster/messages.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Whether the service is stopping, and answers only what is on its way. */
-    isDraining: () => boolean
-    /** To be told whenever readiness is asked for. */
-    noteProbe: () => void
-    /** Whether other workers go on while this one stops. Its listener then closes at once, and readiness stays green. */
+    /** Whether the service is stopping: it finishes the requests in progress, and readiness fails. */
+    isStopping: () => boolean
+    /** Records a successful readiness probe. */
+    recordProbe: () => void
+    /** Whether another worker replaces this one. The listener then closes at once, and readiness does not fail. */
     isRetired: () => boolean
     retire: () => void
   }
 }
 
-/** How long new requests are still taken while a load balancer learns that it should send none, in milliseconds. */
-const notice = 3_000
-/** Whoever asked twice, and that lately, goes on asking. Milliseconds. */
-const lately = 15_000
+/** The service keeps accepting connections for this time while a load balancer learns that it is stopping. */
+const noticeMs = 3_000
+/** Two probes within this time show that a load balancer watches readiness. */
+const probeWindowMs = 15_000
 
 /**
- * While the service stops, readiness says so, and answers (`answer-together`) tell the client to come back on another connection. The
- * listener closes at once, but where readiness is being watched: then after a while in which the watcher can take the service out.
+ * Stops the service gracefully. While it stops, readiness fails, and every response closes its connection
+ * (`src/http/connection-close.ts`). The listener closes at once, or after `noticeMs` where a load balancer watches readiness.
  */
-const draining: FastifyPluginAsync = async fastify => {
-  let stopping = false
-  let probes: number[] = []
-  fastify.decorate('isDraining', () => stopping)
-  const note = () => { probes = [...probes.slice(-1), performance.now()] }
-  onPrimaryMessage('probe', note)
-  fastify.decorate('noteProbe', () => {
-    note()
+const gracefulShutdown: FastifyPluginAsync = async fastify => {
+  let isStopping = false
+  let isRetired = false
+  let lastProbesMs: number[] = []
+  const record = () => { lastProbesMs = [...lastProbesMs.slice(-1), performance.now()] }
+  fastify.decorate('isStopping', () => isStopping)
+  // Each worker answers a part of the probes. The primary passes them on to the others.
+  onPrimaryMessage('probe', record)
+  fastify.decorate('recordProbe', () => {
+    record()
     sendToPrimary({ kind: 'probe' })
   })
-  let retired = false
-  fastify.decorate('isRetired', () => retired)
-  fastify.decorate('retire', () => { retired = true })
+  fastify.decorate('isRetired', () => isRetired)
+  fastify.decorate('retire', () => { isRetired = true })
   fastify.addHook('preClose', async () => {
-    stopping = true
-    const watched = probes.length === 2 && probes.every(at => performance.now() - at < lately)
-    if (watched && !retired && fastify.server.listening) await wait(notice)
+    isStopping = true
+    const isWatched = lastProbesMs.length === 2 && lastProbesMs.every(ms => performance.now() - ms < probeWindowMs)
+    if (isWatched && !isRetired && fastify.server.listening) await wait(noticeMs)
   })
 }
 
-export default fp(draining, { name: 'graceful-shutdown' })
+export default fp(gracefulShutdown, { name: 'graceful-shutdown' })

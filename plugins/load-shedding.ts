@@ -1,78 +1,81 @@
 import { Socket } from 'node:net'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { databaseStatistics } from '../src/database/statistics.ts'
+import { setConnectionHeader } from '../src/http/connection-close.ts'
 import { LoadShedder } from '../src/http/load-shedder.ts'
-import { temporaryProblem } from '../src/problems/catalogue.ts'
 import { problemBody } from '../src/problems/body.ts'
+import { temporaryProblem } from '../src/problems/catalogue.ts'
 
-const overloaded = temporaryProblem('overloaded', 'There is more to do here than can be done; try again.')
-
-/**
- * How long a refusal waits, in milliseconds. Clients that ask again at once would otherwise be refused so often that there is
- * time for little else; it costs those that wait or ask elsewhere next to nothing.
- */
-const pause = 100
+const overloaded = temporaryProblem('overloaded', 'The service is overloaded. Try again later.')
 
 /**
- * Refuses what is too much before anything is done for it but to say who may read the refusal (`cors`), so that the rest is answered in time. Health is asked for by those
- * who decide whether to send more, and is always answered.
+ * The delay of a rejection. A client that retries at once would otherwise be rejected so often that rejections take most
+ * of the time. A client that waits before its retry loses next to nothing.
  */
-const overload: FastifyPluginAsync = async fastify => {
-  let refused = 0
-  let waiting: [FastifyRequest, FastifyReply][] = []
+const rejectionDelayMs = 100
+
+/**
+ * Rejects requests under overload, before anything but CORS has been done for them, so that the others are served in time.
+ * Health checks are never rejected: load balancers decide by them.
+ */
+const loadShedding: FastifyPluginAsync = async fastify => {
+  let rejectedCount = 0
+  let rejected: [FastifyRequest, FastifyReply][] = []
   const shedder = new LoadShedder({
-    databaseLine: () => databaseStatistics(fastify.db).pool,
-    tokenLine: () => {
+    databaseQueue: () => {
+        const { pool } = fastify.database.statistics()
+        return pool && { waiting: pool.waiting, wait: pool.waitMs }
+      },
+    tokenQueue: () => {
       const { waiting, waitMs } = fastify.cognito.tokenStatistics().queue
       return { waiting, wait: waitMs }
     },
     onChange: isShedding => {
       if (isShedding) fastify.log.warn('shedding load')
-      else fastify.log.info({ refused }, 'no longer shedding load')
-      refused = 0
+      else fastify.log.info({ rejected: rejectedCount }, 'no longer shedding load')
+      rejectedCount = 0
     }
   })
-  // Written down once: a refusal is to cost as little as can be.
-  const [before, after] = JSON.stringify(problemBody(overloaded, '\n')).split('\\n')
+  // Serialised once, with a line break in the place of the request id.
+  const [bodyStart, bodyEnd] = JSON.stringify(problemBody(overloaded, '\n')).split('\\n')
 
   fastify.addHook('onRequest', (request, reply, done) => {
-    // Injected requests have not waited in a socket.
-    const isAsked = request.routeOptions.config.rateLimit !== false && request.raw.socket instanceof Socket
-    if (!isAsked || !shedder.refuses(() => fastify.cognito.tokenState(request) === 'new')) {
+    // An injected request has not waited in a socket.
+    const isSubject = request.routeOptions.config.rateLimit !== false && request.raw.socket instanceof Socket
+    if (!isSubject || !shedder.rejects(() => fastify.cognito.tokenState(request) === 'new')) {
       done()
       return
     }
-    refused++
+    rejectedCount++
     request.problem = overloaded
-    // Past all that is done for an answer.
+    // Skips all further hooks.
     reply.hijack()
-    // What is not read would be kept until then.
+    // An unread body would stay in memory during the delay.
     request.raw.resume()
-    if (waiting.length === 0) setImmediate(hold)
-    waiting.push([request, reply])
+    if (rejected.length === 0) setImmediate(delayRejections)
+    rejected.push([request, reply])
   })
 
-  // Those of one turn of the event loop together.
-  function hold (): void {
-    setTimeout(refuseAll, pause, waiting)
-    waiting = []
+  /** Rejects the requests of one turn of the event loop together. */
+  function delayRejections (): void {
+    setTimeout(rejectAll, rejectionDelayMs, rejected)
+    rejected = []
   }
 
-  function refuseAll (together: [FastifyRequest, FastifyReply][]): void {
-    const begun = performance.now()
-    for (const [request, reply] of together) refuse(request, reply)
-    shedder.noteRefusing(performance.now() - begun)
+  function rejectAll (requests: [FastifyRequest, FastifyReply][]): void {
+    const startMs = performance.now()
+    for (const [request, reply] of requests) reject(request, reply)
+    shedder.addRejectionTime(performance.now() - startMs)
   }
 
-  function refuse (request: FastifyRequest, reply: FastifyReply): void {
-    const body = `${before}${request.id}${after}`
+  function reject (request: FastifyRequest, reply: FastifyReply): void {
+    const body = `${bodyStart}${request.id}${bodyEnd}`
+    setConnectionHeader(reply, fastify.isStopping())
     for (const [name, value] of Object.entries({ ...reply.getHeaders(), ...overloaded.headers })) reply.raw.setHeader(name, value ?? '')
-    if (fastify.isDraining()) reply.raw.setHeader('connection', 'close')
     reply.raw
       .writeHead(overloaded.statusCode, { 'content-type': 'application/problem+json; charset=utf-8', 'content-length': body.length })
       .end(body)
   }
 }
 
-export default fp(overload, { name: 'load-shedding', dependencies: ['authentication', 'database', 'graceful-shutdown', 'request-outcome'] })
+export default fp(loadShedding, { name: 'load-shedding', dependencies: ['authentication', 'database', 'graceful-shutdown', 'request-outcome'] })

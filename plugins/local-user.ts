@@ -2,11 +2,10 @@ import type { FastifyPluginAsync, FastifyRequest, onRequestAsyncHookHandler } fr
 import fp from 'fastify-plugin'
 import { identityKey, type VerifiedUser } from './cognito-auth/verified-user.ts'
 import type { Provisioning } from '../src/config.ts'
-import { GatheredReads } from '../src/database/batch-loader.ts'
-import { changeMark } from '../src/database/open.ts'
-import { ReadCache } from '../src/database/versioned-cache.ts'
+import { BatchLoader } from '../src/database/batch-loader.ts'
 import type { Database } from '../src/database/tables.ts'
 import { inTransaction } from '../src/database/transaction.ts'
+import { VersionedCache } from '../src/database/versioned-cache.ts'
 import { Problem } from '../src/problems/catalogue.ts'
 import { findSignOut, type SignOut } from '../src/users/sign-out-queries.ts'
 import { isNewSignIn, refuseSignedOut } from '../src/users/sign-out.ts'
@@ -73,8 +72,8 @@ const localUsers: FastifyPluginAsync<LocalUserOptions> = async (fastify, { admin
   fastify.decorate('requireAdmin', [fastify.authenticate, fastify.limitUser, fastify.requireGroup(adminGroup), rejectDisabledAdmin])
 
   async function loadLocalUser (request: FastifyRequest): Promise<void> {
-    const { user: verified, changeMark: mark } = request
-    const user = judge(await findKnown(verified, mark), verified) ?? await bindAccount(fastify.db, verified, provisioning)
+    const { user: verified, dataVersion } = request
+    const user = judge(await findKnown(verified, dataVersion), verified) ?? await bindAccount(fastify.db, verified, provisioning)
     refuseDisabled(user)
     await noteSignIn(request, user)
     request[localUser] = user
@@ -82,8 +81,8 @@ const localUsers: FastifyPluginAsync<LocalUserOptions> = async (fastify, { admin
   }
 
   async function rejectDisabledAdmin (request: FastifyRequest): Promise<void> {
-    const { user: verified, changeMark: mark } = request
-    const user = judge(await findKnown(verified, mark), verified)
+    const { user: verified, dataVersion } = request
+    const user = judge(await findKnown(verified, dataVersion), verified)
     refuseDisabled(user ?? await findUnboundUser(fastify.db, verified))
     if (user !== undefined) await noteSignIn(request, user)
     admit(request, 'administrator', user)
@@ -99,31 +98,32 @@ const localUsers: FastifyPluginAsync<LocalUserOptions> = async (fastify, { admin
   fastify.addHook('preHandler', (request, _reply, done) => {
     const decided = request[admitted]
     if (decided === null || decided.complete || isSafe(request)) return done()
-    const { user: verified, changeMark: before } = request
-    const mark = changeMark(fastify.db)
-    if (mark !== undefined && mark === before) return done()
-    findKnown(verified, mark).then(known => decideAgain(request, fastify.db, known)).then(() => done(), done)
+    const { user: verified } = request
+    // The guard decided at the request's data version. This is the one now, when the body has arrived.
+    const dataVersion = fastify.database.dataVersion()
+    if (dataVersion !== undefined && dataVersion === request.dataVersion) return done()
+    findKnown(verified, dataVersion).then(known => decideAgain(request, fastify.db, known)).then(() => done(), done)
   })
 
-  const known = new ReadCache<Known>(fastify.db, maxCacheBytes, sizeOf)
-  const bound = new GatheredReads(readBound)
+  const known = new VersionedCache<Known>(fastify.database, maxCacheBytes, sizeOf)
+  const bound = new BatchLoader(loadBound)
 
   /** Looks up the local user that is bound to a verified one, and its sign-out. */
-  async function findKnown (verified: VerifiedUser, mark: number | undefined): Promise<Known> {
+  async function findKnown (verified: VerifiedUser, dataVersion: number | undefined): Promise<Known> {
     const key = verified.key
-    return known.get(key, mark) ?? await readKnown(key, verified, mark)
+    return known.get(key, dataVersion) ?? await readKnown(key, verified, dataVersion)
   }
 
-  async function readKnown (key: string, verified: VerifiedUser, mark: number | undefined): Promise<Known> {
-    const read = await bound.ask(key, verified) ?? { user: undefined, signOut: await findSignOut(fastify.db, verified) }
-    known.set(key, read, mark)
+  async function readKnown (key: string, verified: VerifiedUser, dataVersion: number | undefined): Promise<Known> {
+    const read = await bound.load(key, verified) ?? { user: undefined, signOut: await findSignOut(fastify.db, verified) }
+    known.set(key, read, dataVersion)
     return read
   }
 
-  function readBound (users: VerifiedUser[]): (user: VerifiedUser) => Promise<UserWithSignOut | undefined> {
-    const reading = findUsersWithSignOuts(fastify.db, users)
-      .then(found => new Map(found.map(each => [identityKey(each.user.issuer ?? '', each.user.sub ?? ''), each])))
-    return async user => (await reading).get(user.key)
+  async function loadBound (verified: VerifiedUser[]): Promise<(UserWithSignOut | undefined)[]> {
+    const rows = await findUsersWithSignOuts(fastify.db, verified)
+    const byIdentity = new Map(rows.map(row => [identityKey(row.user.issuer ?? '', row.user.sub ?? ''), row]))
+    return verified.map(user => byIdentity.get(user.key))
   }
 
   // A failure to write does not refuse a request that may only read: a sign-out could not be written either.

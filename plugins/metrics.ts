@@ -3,14 +3,13 @@ import type { Server } from 'node:http'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { onPrimaryMessage, sendToPrimary } from '../src/cluster/messages.ts'
-import { databaseStatistics } from '../src/database/statistics.ts'
-import { listenForScrapes, urlOf } from '../src/telemetry/metrics-server.ts'
+import { startMetricsServer, urlOf } from '../src/telemetry/metrics-server.ts'
 import type { ProblemCode } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Told of the refusal of what did not become a request, and so passes no hook; there where there are metrics. */
-    noteBrokenRequest?: (code: ProblemCode) => void
+    /** Counts a client error outside of any request, which no hook sees. Only with metrics. */
+    countClientError?: (code: ProblemCode) => void
   }
 }
 
@@ -19,34 +18,34 @@ interface MetricsOptions {
   host: string
 }
 
-/** Serves metrics for Prometheus, where they have a port. */
-const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPort: port, host }) => {
+/** Serves metrics for Prometheus on a listener of its own, if METRICS_PORT is set. */
+const metricsPlugin: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPort: port, host }) => {
   if (port === undefined) return
-  // Loaded where it is used: a service without metrics starts without it.
-  const { buildInstruments } = await import('../src/telemetry/metrics.ts')
-  const instruments = buildInstruments({
+  // Without METRICS_PORT, prom-client is not loaded.
+  const { createMetrics } = await import('../src/telemetry/metrics.ts')
+  const metrics = createMetrics({
     keys: () => fastify.cognito.keySetStatistics(),
     tokens: () => fastify.cognito.tokenStatistics(),
-    database: () => databaseStatistics(fastify.db),
+    database: () => fastify.database.statistics(),
     connections: () => fastify.connectionStatistics(),
     areLimitsShared: fastify.areLimitsShared
   })
 
   fastify.observeRequests((request, reply, status) => {
     const { routeOptions: { url = 'unmatched' }, problem } = request
-    instruments.observeRequest(request.method, url, status, reply.elapsedTime / 1000)
-    if (problem !== null) instruments.countRefusal(problem.code, problem.reason)
+    metrics.observeRequest(request.method, url, status, reply.elapsedTime / 1000)
+    if (problem !== null) metrics.countRefusal(problem.code, problem.reason)
   })
-  fastify.decorate('noteBrokenRequest', code => instruments.countRefusal(code, undefined))
-  fastify.observeQueries(instruments.observeQuery)
+  fastify.decorate('countClientError', code => metrics.countRefusal(code, undefined))
+  fastify.observeQueries(metrics.observeQuery)
 
   // The primary serves the metrics of all workers.
-  onPrimaryMessage('metrics', async ({ id }) => sendToPrimary({ kind: 'measured', id, metrics: await instruments.measure() }))
+  onPrimaryMessage('metrics', async ({ id }) => sendToPrimary({ kind: 'measured', id, metrics: await metrics.measure() }))
   if (cluster.isWorker) return
 
   let server: Server | undefined
   fastify.addHook('onReady', async () => {
-    server = await listenForScrapes({ host, port }, instruments.expose)
+    server = await startMetricsServer({ host, port }, metrics.render)
     fastify.log.info(`Metrics served at ${urlOf(server)}/metrics`)
   })
   fastify.addHook('onClose', async () => {
@@ -55,4 +54,4 @@ const metrics: FastifyPluginAsync<MetricsOptions> = async (fastify, { metricsPor
   })
 }
 
-export default fp(metrics, { name: 'metrics', dependencies: ['authentication', 'connection-limit', 'database', 'rate-limit', 'request-outcome'] })
+export default fp(metricsPlugin, { name: 'metrics', dependencies: ['authentication', 'connection-limit', 'database', 'rate-limit', 'request-outcome'] })

@@ -12,7 +12,7 @@ interface OpenapiOptions {
   basePath: string
 }
 
-/** Serves the OpenAPI document of all routes registered after this plugin, and a page to try them on. */
+/** Serves the OpenAPI document of all routes registered after this plugin, and a page to try the routes. */
 const openapi: FastifyPluginAsync<OpenapiOptions> = async (fastify, { basePath }) => {
   // `fastify.swagger()` builds the document on the first call.
   await fastify.register(swagger, documentOptions(basePath))

@@ -1,44 +1,44 @@
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { sendProblem } from '../src/problems/error-handler.ts'
+import { badUrlError } from '../src/http/bad-url.ts'
 import { Problem } from '../src/problems/catalogue.ts'
-import { whyUnroutable } from '../src/http/bad-url.ts'
+import { sendProblem } from '../src/problems/error-handler.ts'
 
-/** Every refusal and failure leaves as a problem detail, also on addresses and methods that do not exist. */
+/** Sends every error as a problem detail, also for unknown URLs and unsupported methods. */
 const problems: FastifyPluginAsync = async fastify => {
-  const methods = new Map<string, string[]>()
+  const methodsByPath = new Map<string, string[]>()
 
   fastify.setErrorHandler((error, _request, reply) => sendProblem(reply, error))
 
   fastify.addHook('onRoute', ({ url, method }) => {
-    methods.set(url, (methods.get(url) ?? []).concat(method))
+    methodsByPath.set(url, (methodsByPath.get(url) ?? []).concat(method))
   })
-  // Fastify calls the handler once the body is parsed, and would refuse the body first.
+  // Fastify parses the body before it calls the not-found handler, and would reject the body first.
   fastify.addHook('onRequest', (request, reply, done) => {
-    if (request.is404) refuse(request, reply)
+    if (request.is404) sendNotFound(request, reply)
     else done()
   })
-  fastify.setNotFoundHandler(refuse)
+  fastify.setNotFoundHandler(sendNotFound)
 
-  function refuse (request: FastifyRequest, reply: FastifyReply): void {
-    const reason = whyUnroutable(request)
-    if (reason !== undefined) return sendProblem(reply, reason)
+  function sendNotFound (request: FastifyRequest, reply: FastifyReply): void {
+    const badUrl = badUrlError(request)
+    if (badUrl !== undefined) return sendProblem(reply, badUrl)
     const [path = ''] = request.url.split('?', 1)
-    const allowed = allowedMethods(methods, path)
-    return sendProblem(reply, allowed.length === 0
-      ? new Problem('not_found', 'There is nothing at this address.')
-      : new Problem('method_not_allowed', `This address takes ${allowed.join(', ')}.`, { headers: { allow: allowed.join(', ') } }))
+    const allow = allowedMethods(methodsByPath, path).join(', ')
+    sendProblem(reply, allow === ''
+      ? new Problem('not_found', 'No resource has this URL.')
+      : new Problem('method_not_allowed', `This URL supports ${allow}.`, { headers: { allow } }))
   }
 }
 
-/** The methods of the routes whose pattern has the path; wildcards aside, since they take everything. */
-function allowedMethods (methods: Map<string, string[]>, path: string): string[] {
+/** The methods of all routes that match the path. Routes with wildcards match everything, and are left out. */
+function allowedMethods (methodsByPath: Map<string, string[]>, path: string): string[] {
   const segments = path.replace(/(?<=.)\/$/, '').split('/')
-  const allowed = Array.from(methods).flatMap(([url, urlMethods]) => {
+  const allowed = Array.from(methodsByPath).flatMap(([url, methods]) => {
     const pattern = url.replace(/(?<=.)\/$/, '').split('/')
     const matches = pattern.length === segments.length &&
       pattern.every((part, index) => part.startsWith(':') ? segments[index] !== '' : part === segments[index])
-    return matches ? urlMethods : []
+    return matches ? methods : []
   })
   return [...new Set(allowed)].sort()
 }

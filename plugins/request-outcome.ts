@@ -1,16 +1,16 @@
 import type { Socket } from 'node:net'
 import type { FastifyPluginAsync, FastifyReply, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'
-import { rejection, requestsInProgress } from '../src/http/requests-in-progress.ts'
+import { requestsInProgress, socketProblem } from '../src/http/requests-in-progress.ts'
 import type { Problem } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Adds a function that is called once for each request, with the status under which the request is logged and counted. */
+    /** Adds a function that is called once for each request, with the status for its log line and its metrics. */
     observeRequests (observe: ObserveRequest): void
   }
   interface FastifyRequest {
-    /** The problem that the request was rejected with. */
+    /** The problem in the response. */
     problem: Problem | null
   }
 }
@@ -24,7 +24,7 @@ const clientClosedRequest = 499
 const requestOutcome: FastifyPluginAsync = async fastify => {
   const observers: ObserveRequest[] = []
   fastify.decorate('observeRequests', observe => { observers.push(observe) })
-  fastify.decorateRequest(rejection, undefined)
+  fastify.decorateRequest(socketProblem, undefined)
   fastify.decorateRequest('problem', null)
 
   fastify.addHook('onRequest', ({ raw: { socket } }, reply, done) => {
@@ -32,7 +32,7 @@ const requestOutcome: FastifyPluginAsync = async fastify => {
     replies.add(reply)
     done()
   })
-  // Fastify runs this when the response was sent, and also when a handler writes after the client left.
+  // Fastify runs this hook when the response was sent, and also when a handler writes after the client left.
   fastify.addHook('onResponse', (request, reply, done) => {
     if (requestsInProgress.get(request.raw.socket)?.delete(reply) === true) report(reply, reply.statusCode)
     done()
@@ -45,8 +45,8 @@ const requestOutcome: FastifyPluginAsync = async fastify => {
       requestsInProgress.delete(socket)
       for (const reply of replies) {
         const { request } = reply
-        request.problem = request[rejection] ?? request.problem
-        report(reply, request[rejection]?.statusCode ?? clientClosedRequest)
+        request.problem = request[socketProblem] ?? request.problem
+        report(reply, request[socketProblem]?.statusCode ?? clientClosedRequest)
       }
     })
     return replies

@@ -1,33 +1,35 @@
-// A write to a socket wakes whoever waits for it, and on a virtual machine that costs more than all the rest of a short
-// request. Written one right after the other, the answers of a turn find their reader awake.
-
 import type { DoneFuncWithErrOrRes, FastifyPluginAsync, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
+import { setConnectionHeader } from '../src/http/connection-close.ts'
 
-/** Sends what has been answered in one turn of the event loop together, at its end. */
-const answerTogether: FastifyPluginAsync = async fastify => {
-  let answers: { reply: FastifyReply, send: DoneFuncWithErrOrRes }[] = []
+/**
+ * Sends the responses of one turn of the event loop together, at its end. A write to a socket wakes the process that reads
+ * it. Over loopback that process runs on the same cores, and waking it costs more than the rest of a short request.
+ * Measured on 2026-11-27 over loopback (`npm run bench`): 19,091 lists/s with batching, 11,540 without; creates the same.
+ */
+const responseBatching: FastifyPluginAsync = async fastify => {
+  let batch: { reply: FastifyReply, send: DoneFuncWithErrOrRes }[] = []
 
   fastify.addHook('onSend', (_request, reply, _payload, send) => {
-    if (answers.length === 0) setImmediate(sendAll)
-    answers.push({ reply, send })
+    if (batch.length === 0) setImmediate(sendBatch)
+    batch.push({ reply, send })
   })
 
-  function sendAll (): void {
-    const ready = answers
-    answers = []
-    for (const { reply, send } of ready) {
-      // Not before: a service that begins to stop while the answer waits would wait for this connection.
-      if (fastify.isDraining()) reply.header('connection', 'close')
+  function sendBatch (): void {
+    const responses = batch
+    batch = []
+    for (const { reply, send } of responses) {
+      // The service may have begun to stop while the response waited.
+      setConnectionHeader(reply, fastify.isStopping())
       try {
         send()
       } catch (cause) {
-        // A payload or a header that Node cannot send: the failure of this one request, as it would be without a wait.
-        send(new Error('the answer cannot be sent', { cause }))
+        // Node rejects the payload or a header. The error belongs to this request alone.
+        send(new Error('the response cannot be sent', { cause }))
       }
     }
   }
 }
 
-// Last of the hooks that see every answer.
-export default fp(answerTogether, { name: 'response-batching', dependencies: ['graceful-shutdown'] })
+// Register it after all other plugins with an `onSend` hook for every route.
+export default fp(responseBatching, { name: 'response-batching', dependencies: ['graceful-shutdown'] })

@@ -10,7 +10,7 @@ declare module 'fastify' {
   }
 }
 
-// 64 blocks are 2,048 articles, and take about 10 ms: 1 % of the process, and only while there are changes.
+// 64 blocks are 2,048 articles and take about 10 ms: 1 % of the process, and only while articles change.
 const indexIntervalMs = 1_000
 const blocksPerBatch = 64
 
@@ -34,7 +34,7 @@ const search: FastifyPluginAsync = async fastify => {
       await indexQueuedBlocks(fastify.db, blocksPerBatch)
       hasFailed = false
     } catch (error) {
-      if (!hasFailed) fastify.log.warn({ err: error }, 'the search index could not be brought up to date; search goes on without it for what changed')
+      if (!hasFailed) fastify.log.warn({ err: error }, 'the search index was not updated; a search reads changed articles without it')
       hasFailed = true
     }
   }

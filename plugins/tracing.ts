@@ -10,12 +10,12 @@ import fp from 'fastify-plugin'
 import type { ObserveQuery } from '../src/database/query-observer.ts'
 import { createSampler } from '../src/telemetry/sampler.ts'
 import { serviceVersion } from '../src/telemetry/service-version.ts'
-import { DiscreetProcessor } from '../src/telemetry/span-filter.ts'
+import { FilteringSpanProcessor } from '../src/telemetry/span-filter.ts'
 import { TraceParentPropagator } from '../src/telemetry/trace-propagator.ts'
 
 declare module 'fastify' {
   interface FastifyRequest {
-    /** The span of the request, where traces are made. */
+    /** The span of the request, if tracing is on. */
     span?: { traceId: string, spanId: string } | null
   }
 }
@@ -26,19 +26,22 @@ interface TracingOptions {
   databaseUrl: string
 }
 
-/** How long the last spans may take on their way when the service stops, in milliseconds. */
-const grace = 1_500
+/** Time for the last spans to be sent when the service stops. */
+const flushTimeoutMs = 1_500
 
-/** Makes a span of every request, of its guards and of its queries, and sends them by OTLP. Hooks that were added before are not seen. */
+/**
+ * Records a span for every request, its guards and its queries, and sends the spans by OTLP.
+ * Hooks that were added before this plugin get no span.
+ */
 const tracing: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndpoint, serviceName, databaseUrl }) => {
   const provider = new TracerProvider({
     resource: resourceFromAttributes({ 'service.version': serviceVersion, 'service.instance.id': randomUUID() })
       .merge(detectResources({ detectors: [envDetector] }))
       .merge(resourceFromAttributes({ 'service.name': serviceName })),
     sampler: createSampler(process.env),
-    spanProcessors: [new DiscreetProcessor(`${tracesEndpoint}/v1/traces`, fastify.log)]
+    spanProcessors: [new FilteringSpanProcessor(`${tracesEndpoint}/v1/traces`, fastify.log)]
   })
-  // One a process; for another service in the same one, they are there already.
+  // OpenTelemetry has one of each per process. A second service in the process keeps those of the first.
   context.setGlobalContextManager(new AsyncLocalStorageContextManager().enable())
   propagation.setGlobalPropagator(new TraceParentPropagator())
 
@@ -59,12 +62,12 @@ const tracing: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndp
 
   const system = databaseUrl.startsWith('sqlite:') ? 'sqlite' : 'postgresql'
   const tracer = provider.getTracer('articles')
-  const traceQuery: ObserveQuery = ({ kind, duration, failed }) => {
-    // What the service does on its own is no part of any trace.
+  const traceQuery: ObserveQuery = ({ kind, durationSeconds, failed }) => {
+    // The background work of the service belongs to no trace.
     if (trace.getSpan(context.active()) === undefined) return
     const span = tracer.startSpan(`database ${kind}`, {
       kind: SpanKind.CLIENT,
-      startTime: Date.now() - duration * 1000,
+      startTime: Date.now() - durationSeconds * 1000,
       attributes: { 'db.system.name': system, 'db.operation.name': kind }
     })
     if (failed) span.setStatus({ code: SpanStatusCode.ERROR })
@@ -72,9 +75,10 @@ const tracing: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndp
   }
   fastify.addHook('onReady', async () => fastify.observeQueries(traceQuery))
   fastify.addHook('onClose', async () => {
-    const ended = new AbortController()
-    await Promise.race([provider.shutdown().catch(() => {}), wait(grace, undefined, { signal: ended.signal }).catch(() => {})])
-    ended.abort()
+    const timer = new AbortController()
+    const timeout = wait(flushTimeoutMs, undefined, { signal: timer.signal }).catch(() => {})
+    await Promise.race([provider.shutdown().catch(() => {}), timeout])
+    timer.abort()
   })
 }
 

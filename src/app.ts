@@ -21,14 +21,13 @@ import requestLog from '../plugins/request-log.ts'
 import requestOutcome from '../plugins/request-outcome.ts'
 import responseBatching from '../plugins/response-batching.ts'
 import search from '../plugins/search.ts'
-import storageWatch from '../plugins/storage-watch.ts'
 import web from '../plugins/web.ts'
 import type { Config } from './config.ts'
 import { requireAccess } from './http/route-access.ts'
 
 /** The service as one plugin. The list below is the order in which a request meets the plugins. */
 export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
-  // The database opens and migrates first. It decorates the server and sees no request itself.
+  // The database opens and migrates first. It decorates the server and sees no request itself. An SQLite file is watched.
   await fastify.register(database, config)
 
   // 1. The outcome of every request is reported once, to the request log and to the metrics.
@@ -65,8 +64,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   await fastify.register(requestLog)
   await fastify.register(metrics, config)
 
-  // These work in the background.
-  await fastify.register(storageWatch, config)
+  // Expired rows are deleted in the background.
   await fastify.register(expiryCleanup)
 
   // The document describes every route registered after it. The pages come before the routes.
@@ -74,7 +72,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   await fastify.register(web, config)
   await fastify.register(async scope => {
     requireAccess(scope)
-    await scope.register(autoload, { dir: folder('routes'), options: config, forceESM: true, dirNameRoutePrefix: true, autoHooks: true, cascadeHooks: true })
+    await scope.register(autoload, { dir: folder('routes'), options: config, forceESM: true, dirNameRoutePrefix: true, autoHooks: true, cascadeHooks: true, routeParams: true })
   })
 }
 

@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
-# Tries the README's commands as on a fresh machine: with older versions of Node and npm, without make and without a compiler,
-# in folders with a space and a letter outside of ASCII, as another user, and read-only after the installation.
+# Tests the commands of the README as on a fresh machine: older versions of Node and npm, no make, no
+# compiler. Further cases are folders with unusual names, another user, and a read-only installation.
 #
 #   bash test/fresh-machine.sh                 all pairs of Node and npm, and all cases: about 20 minutes
-#   bash test/fresh-machine.sh --short         the oldest pair alone: about 1 minute; .ci/run runs it
-#   bash test/fresh-machine.sh 20:10 omit-dev  a pair and a case
+#   bash test/fresh-machine.sh --short         only the oldest pair: about 1 minute (.ci/run runs this)
+#   bash test/fresh-machine.sh 20:10 omit-dev  one pair and one case
 #
-# It needs Linux, curl and a network to the registry; the cases with another user need root.
+# It needs Linux, curl and a registry. The cases with another user need root.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 source=$PWD
@@ -25,7 +25,7 @@ case ${1:-} in
   *) cases=("$@") ;;
 esac
 
-# Every program of the machine but these.
+# All programs of the machine except these.
 mkdir "$work/bin"
 for program in /usr/local/bin/* /usr/bin/* /bin/*; do
   case ${program##*/} in
@@ -34,7 +34,7 @@ for program in /usr/local/bin/* /usr/bin/* /bin/*; do
   esac
 done
 
-# run COMMAND... runs it as on a machine with the versions of use_versions, without the variables of this shell.
+# "${run[@]}" COMMAND... uses the versions of use_versions, and none of the variables of this shell.
 run=()
 use_versions() {
   local node=${1%:*} npm=${1#*:} architecture
@@ -57,7 +57,7 @@ enter_copy() {
   cd "$folder" || exit
 }
 
-# check TITLE COMMAND... counts one result, and prints the end of the output where the command fails.
+# check TITLE COMMAND... counts one result. If the command fails, it prints the end of its output.
 check() {
   local title=$1; shift
   if "$@" >"$log" 2>&1; then
@@ -67,11 +67,12 @@ check() {
   fi
 }
 
-# serve SCRIPT PATH TEXT: npm run SCRIPT serves PATH with TEXT in it. A signal to the group of npm stops it and leaves nothing running.
+# serve SCRIPT PATH TEXT starts npm run SCRIPT and expects TEXT at PATH.
+# A signal to the process group of npm must leave nothing running.
 serve() {
   local script=$1 path=$2 text=$3 port=$((20000 + RANDOM % 10000)) status=1 npm
   local variables=(PORT=$port COGNITO_PORT=$((port + 1)) "DEV_DATA=$work/data/$port" "DATABASE_URL=sqlite:$work/data/$port.db" AWS_USER_POOLS_ID=local_Articles AWS_APP_CLIENT_ID=articlesdev)
-  # The process that npm becomes, and the number of its group.
+  # setsid makes the process id of npm the number of its group.
   "${run[@]}" "${variables[@]}" setsid npm run "$script" & npm=$!
   for _ in $(seq 600); do
     if curl -s --max-time 5 "http://127.0.0.1:$port$path" | grep -q "$text"; then status=0; break; fi
@@ -145,6 +146,6 @@ for case in "${cases[@]}"; do
   cd "$source" || exit
   chmod -R u+w "$folder" && rm -rf "$folder"
 done
-# The form of tap's summary, which .ci/run adds up.
+# .ci/run adds up summaries in the form of tap.
 echo "# { total: $((passed + failed)), pass: $passed, fail: $failed }"
 [[ $failed == 0 ]]

@@ -66,7 +66,7 @@ t.test('the service stops when npm is gone, although the shell between them forw
   shell.kill('SIGKILL')
   // The service holds the pipe until it exits.
   await closed
-  t.match(output, /"msg":"stopping, because npm has ended"/)
+  t.match(output, /"msg":"stopping because npm has stopped"/)
 })
 
 t.test('HOST takes localhost, :: and an address in brackets, and opens one listener', async t => {
@@ -130,7 +130,7 @@ t.test('a fault that nothing caught is logged, and stops the service with status
   const { child, exited, output } = await startService(t, environment(pool), { nodeArgs: ['--import', fault] })
   child.stdin?.write('now')
   t.equal(await exited, 1)
-  t.match(output.stdout, /"level":60.*out of the blue.*"msg":"stopping after a fault"/)
+  t.match(output.stdout, /"level":60.*out of the blue.*"msg":"stopping after an uncaught exception"/)
 })
 
 t.test('every wrong variable is a line of its own, and none of them a stack', async t => {
@@ -141,12 +141,12 @@ t.test('every wrong variable is a line of its own, and none of them a stack', as
     DATABASE_URL: 'mysql://articles:hunter2@db',
     POST_CONFIRMATION_SECRET: 'hunter2'
   }), [
-    /^AWS_USER_POOLS_ID: held "nonsense"; it takes user pool ids/,
-    /^AWS_APP_CLIENT_ID: is not set; it takes app client ids/,
-    /^POST_CONFIRMATION_SECRET: held a value that is not shown; it takes whsec_/,
-    /^DATABASE_URL: held a value that is not shown; it takes sqlite:/,
-    /^PORT: held "http"; it takes a port number/,
-    /^LOG_LEVEL: held "loud"; it takes fatal/
+    /^AWS_USER_POOLS_ID: "nonsense" is invalid; expected user pool ids/,
+    /^AWS_APP_CLIENT_ID: not set; expected app client ids/,
+    /^POST_CONFIRMATION_SECRET: the value \(not shown\) is invalid; expected whsec_/,
+    /^DATABASE_URL: the value \(not shown\) is invalid; expected sqlite:/,
+    /^PORT: "http" is invalid; expected a port number/,
+    /^LOG_LEVEL: "loud" is invalid; expected fatal/
   ])
 })
 
@@ -165,7 +165,7 @@ t.test('a port that is taken is one line that names it', async t => {
 t.test('a database that cannot be opened is one line without its password', async t => {
   const pool = await startPool(t)
   const folder = t.testdir({ 'articles.db': 'This is a letter, and not a database at all.' })
-  for (const url of [`sqlite:${folder}`, `sqlite:${folder}/articles.db`, `sqlite:${folder}/articles.db/articles.db`, 'postgres://articles:hunter2@127.0.0.1:1/articles']) {
+  for (const url of [`sqlite:${folder}`, `sqlite:${folder}/articles.db`, `sqlite:${folder}/articles.db/articles.db`, 'postgres://articles:hunter2@127.0.0.1:1/articles?start_timeout=1']) {
     const service = run(t, 'src/server.ts', environment(pool, { DATABASE_URL: url }))
     await refusesToStart(t, service, [/^The service cannot start: .+/])
     t.notMatch(service.output.stdout + service.output.stderr, 'hunter2')
@@ -175,7 +175,7 @@ t.test('a database that cannot be opened is one line without its password', asyn
 t.test('a database below /proc is one line, and no endless loop', { skip: process.platform !== 'linux' }, async t => {
   const { exited, output } = run(t, 'src/server.ts', environment(await startPool(t), { DATABASE_URL: 'sqlite:/proc/nope/x.db' }))
   t.equal(await exited, 1)
-  t.match(output.stderr, /^The service cannot start: the database that DATABASE_URL names cannot be used: ENOENT: [^\n]*\/proc\/nope[^\n]*\n$/)
+  t.match(output.stderr, /^The service cannot start: the database in DATABASE_URL is unusable: ENOENT: [^\n]*\/proc\/nope[^\n]*\n$/)
 })
 
 t.test('secrets are never written, even at the finest log level', async t => {

@@ -1,4 +1,5 @@
-// Express 5 with aws-jwt-verify and better-sqlite3, as their READMEs have it; no rate limit, no log.
+// Express 5 with aws-jwt-verify and better-sqlite3, as their READMEs show them. It has no rate limit and no
+// log.
 import { JwtVerifier } from 'aws-jwt-verify'
 import BetterSqlite3 from 'better-sqlite3'
 import express from 'express'
@@ -11,7 +12,8 @@ const list = file.prepare(`SELECT articles.id, articles.name, users.username AS 
   FROM articles LEFT JOIN users ON users.id = articles.author_id ORDER BY articles.id LIMIT 50`)
 const insert = file.prepare('INSERT INTO articles (name, name_key, author_id, created_at, updated_at) VALUES (?, ?, 1, ?, ?)')
 
-// The general verifier: the one for Cognito takes Amazon's own addresses alone. Its keys are put in hand, as it fetches over https: only.
+// CognitoJwtVerifier accepts only Amazon's issuers, and JwtVerifier fetches keys over https: only. So the
+// keys are given.
 const verifier = JwtVerifier.create({ issuer: BENCH_ISSUER, audience: BENCH_CLIENT, jwksUri: `${BENCH_ISSUER}/.well-known/jwks.json` })
 verifier.cacheJwks(JSON.parse(BENCH_KEYS))
 

@@ -1,4 +1,5 @@
-// The same stack as its READMEs have it: @fastify/jwt with get-jwks, Kysely's own SQLite dialect, rate limit, log.
+// The stack of this service as its READMEs show it: @fastify/jwt with get-jwks, Kysely's SQLite dialect, a
+// rate limit and a log.
 import jwt, { type TokenOrHeader } from '@fastify/jwt'
 import rateLimit from '@fastify/rate-limit'
 import { Type } from '@sinclair/typebox'

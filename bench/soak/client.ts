@@ -1,76 +1,76 @@
-import { Accounts, type AccountsOptions } from './accounts.ts'
-import { Articles, type KnownArticle } from './articles.ts'
-import { Caller } from './caller.ts'
-import { pick } from './pick.ts'
-import { askForHealth, makeMistake, showBadToken, showUselessToken } from './refusals.ts'
+import { Users, type UsersOptions } from './users.ts'
+import { Articles, type ExpectedArticle } from './articles.ts'
+import { PacedSender } from './paced-sender.ts'
+import { pick } from './pick-random.ts'
+import { requestHealth, sendInvalidRequest, sendInvalidToken, sendForbiddenToken } from './rejected-requests.ts'
 import type { Traffic } from './traffic.ts'
 
-export interface ClientOptions extends AccountsOptions {
+export interface ClientOptions extends UsersOptions {
   name: string
   traffic: Traffic
-  /** Milliseconds between two requests. */
-  pace: number
+  intervalMs: number
 }
 
 /**
- * One client: a few people, one request after the other. Nobody else changes what its people wrote, so it knows exactly what it
- * has to be answered, whichever replica it asks. What became of a write whose answer was lost, it does not know, and leaves alone.
+ * A client with a few users. It sends one request after the other, and no other client changes its articles.
+ * So it can predict each response, whichever replica sends it. It leaves an article alone whose last write
+ * had no response.
  */
 export class Client {
-  readonly #caller: Caller
-  readonly #accounts: Accounts
+  readonly #sender: PacedSender
+  readonly #users: Users
   readonly #articles: Articles
-  readonly #deeds: (() => Promise<void>)[]
+  readonly #actions: (() => Promise<void>)[]
 
   constructor (options: ClientOptions) {
-    const caller = this.#caller = new Caller(options.name, options.traffic, options.pace)
-    const accounts = this.#accounts = new Accounts(caller, options)
-    const articles = this.#articles = new Articles(caller, accounts)
-    // What it does, as often as it stands here.
-    this.#deeds = [
-      ...often(20, () => articles.read()),
-      ...often(12, () => articles.list()),
-      ...often(6, () => articles.search()),
-      ...often(6, () => accounts.me()),
-      ...often(8, () => articles.write()),
-      ...often(8, () => articles.writeOnce()),
-      ...often(8, () => articles.rename()),
-      ...often(3, () => articles.renameOfOthers()),
-      ...often(8, () => articles.remove()),
-      ...often(14, () => showBadToken(caller, accounts)),
-      ...often(2, () => showUselessToken(caller, accounts)),
-      ...often(6, () => accounts.administer()),
-      ...often(2, () => accounts.disable()),
-      ...often(1, () => accounts.signOut()),
-      ...often(1, () => articles.removeUser()),
-      ...often(2, () => accounts.confirm()),
-      ...often(1, () => accounts.strangers()),
-      ...often(3, () => askForHealth(caller)),
-      ...often(6, () => makeMistake(caller, accounts))
+    const sender = this.#sender = new PacedSender(options.name, options.traffic, options.intervalMs)
+    const users = this.#users = new Users(sender, options)
+    const articles = this.#articles = new Articles(sender, users)
+    // The numbers are weights: an action with 20 is chosen ten times as often as one with 2.
+    this.#actions = [
+      ...times(20, () => articles.read()),
+      ...times(12, () => articles.list()),
+      ...times(6, () => articles.search()),
+      ...times(6, () => users.me()),
+      ...times(8, () => articles.write()),
+      ...times(8, () => articles.writeOnce()),
+      ...times(8, () => articles.rename()),
+      ...times(3, () => articles.renameOfOthers()),
+      ...times(8, () => articles.remove()),
+      ...times(14, () => sendInvalidToken(sender, users)),
+      ...times(2, () => sendForbiddenToken(sender, users)),
+      ...times(6, () => users.administer()),
+      ...times(2, () => users.disable()),
+      ...times(1, () => users.signOut()),
+      ...times(1, () => articles.removeUser()),
+      ...times(2, () => users.confirm()),
+      ...times(1, () => users.requestAsStranger()),
+      ...times(3, () => requestHealth(sender)),
+      ...times(6, () => sendInvalidRequest(sender, users))
     ]
   }
 
-  get articles (): Map<number, KnownArticle> {
-    return this.#articles.known
+  get articles (): Map<number, ExpectedArticle> {
+    return this.#articles.expected
   }
 
-  get doubtful (): Articles['doubtful'] {
-    return this.#articles.doubtful
+  get uncertain (): Articles['uncertain'] {
+    return this.#articles.uncertain
   }
 
-  /** Sends requests until it is stopped. */
+  /** Sends requests until `stop` is called. */
   async run (): Promise<void> {
-    while (this.#caller.isGoing) {
-      if (this.#accounts.areFew) await this.#accounts.welcome()
-      else await pick(this.#deeds)()
+    while (this.#sender.isRunning) {
+      if (this.#users.hasRoom) await this.#users.add()
+      else await pick(this.#actions)()
     }
   }
 
   stop (): void {
-    this.#caller.isGoing = false
+    this.#sender.isRunning = false
   }
 }
 
-function often<Item> (times: number, item: Item): Item[] {
-  return Array.from({ length: times }, () => item)
+function times<Item> (count: number, item: Item): Item[] {
+  return Array.from({ length: count }, () => item)
 }

@@ -1,17 +1,18 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { PostgresServer } from '../../test/support/embedded-postgres.ts'
 import { makeKey, type UserPool } from '../../test/support/user-pool.ts'
-import type { Circumstances } from './circumstances.ts'
+import type { Disruptions } from './disruptions.ts'
 import type { Replica } from './replica.ts'
 
+/** The parts of the soak that an event can disturb. */
 export interface Stage {
   pool: UserPool
-  circumstances: Circumstances
-  /** The one that is restarted; the others live as long as the soak. */
+  disruptions: Disruptions
+  /** The replica that is restarted. The other one runs as long as the soak. */
   replica: Replica
   postgres: PostgresServer | undefined
-  /** How long the key server is out, in milliseconds. */
-  outage: number
+  /** The duration of an outage of the key server. */
+  outageMs: number
   signal: AbortSignal
 }
 
@@ -20,7 +21,7 @@ export interface Event {
   run (stage: Stage): Promise<void>
 }
 
-/** What happens, in turn. */
+/** The events, in their order. */
 export function listEvents (postgres: boolean): Event[] {
   return [
     { name: 'a new key', run: async stage => rotate(stage) },
@@ -35,39 +36,39 @@ export function listEvents (postgres: boolean): Event[] {
   ]
 }
 
-/** The new key signs at once, beside the others, as Cognito's two keys do. */
-function rotate ({ pool, circumstances }: Stage): void {
+/** Adds a key that signs at once, beside the others. Cognito has two keys as well. */
+function rotate ({ pool, disruptions }: Stage): void {
   const key = makeKey()
-  circumstances.publish(key.kid)
+  disruptions.publish(key.kid)
   pool.keys = [key, ...pool.keys]
 }
 
-function withdraw ({ pool, circumstances }: Stage): void {
+function withdraw ({ pool, disruptions }: Stage): void {
   const oldest = pool.keys.at(-1)
   if (oldest === undefined || pool.keys.length < 2) return
-  circumstances.withdraw(oldest.kid)
+  disruptions.withdraw(oldest.kid)
   pool.keys = pool.keys.slice(0, -1)
 }
 
-async function outage ({ pool, circumstances, outage, signal }: Stage, answer: UserPool['answer'], within?: () => Promise<void>): Promise<void> {
-  const end = circumstances.begin('key server out')
+async function outage ({ pool, disruptions, outageMs, signal }: Stage, answer: UserPool['answer'], during?: () => Promise<void>): Promise<void> {
+  const end = disruptions.begin('key server out')
   pool.answer = answer
   try {
-    await within?.()
-    await wait(outage, undefined, { signal }).catch(() => {})
+    await during?.()
+    await wait(outageMs, undefined, { signal }).catch(() => {})
   } finally {
     pool.answer = pool.publish
     end()
   }
 }
 
-async function restart ({ circumstances, replica }: Stage, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
-  const end = circumstances.begin(`restart of ${replica.name}`)
+async function restart ({ disruptions, replica }: Stage, signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+  const end = disruptions.begin(`restart of ${replica.name}`)
   await replica.restart(signal).finally(end)
 }
 
-async function restartDatabase ({ circumstances, postgres }: Stage): Promise<void> {
-  const end = circumstances.begin('database restart')
+async function restartDatabase ({ disruptions, postgres }: Stage): Promise<void> {
+  const end = disruptions.begin('database restart')
   await postgres?.stop()
   await postgres?.start().finally(end)
 }

@@ -1,5 +1,5 @@
 import { freePort } from '../../test/support/embedded-postgres.ts'
-import { memory, startServer, stopServer, type Server } from '../server.ts'
+import { readMemory, startServer, stopServer, type Server } from '../server.ts'
 import type { Sample } from './memory.ts'
 
 interface ReplicaOptions {
@@ -8,33 +8,34 @@ interface ReplicaOptions {
   environment: Record<string, string>
 }
 
-interface Life {
-  begun: number
+/** One process of a replica, from its start to its end. */
+interface Run {
+  startedAt: number
   samples: Sample[]
-  /** Of the process at its largest, in megabytes. */
-  peak: number
-  /** Key fetches by outcome, as its metrics last told. */
+  peakMb: number
+  /** Key fetches by outcome, from the last scrape of its metrics. */
   fetches: Map<string, number>
-  /** Seconds since the keys were fetched. */
-  keysAge: number
+  /** The age of the keys, from the last scrape. */
+  keysAgeSeconds: number
 }
 
-/** A process of the service that can be restarted, at the same address and with the same log. */
+/** A process of the service that can be restarted at the same address, with the same log. */
 export class Replica {
   readonly name: string
   readonly url: string
-  readonly lives: Life[] = []
-  readonly log: string
+  /** The last one is running. */
+  readonly runs: Run[] = []
+  readonly logPath: string
   readonly #options: ReplicaOptions
   #server: Server
 
   private constructor (options: ReplicaOptions, server: Server) {
     this.name = options.name
     this.url = `http://127.0.0.1:${server.port}`
-    this.log = server.log
+    this.logPath = server.logPath
     this.#options = options
     this.#server = server
-    this.#begin()
+    this.#addRun()
   }
 
   static async start ({ name, folder, environment }: ReplicaOptions): Promise<Replica> {
@@ -42,57 +43,57 @@ export class Replica {
     return new Replica(options, await startServer(name, 'src/server.ts', folder, options.environment))
   }
 
-  /** The process at hand. */
-  get life (): Life {
-    const life = this.lives.at(-1)
-    if (life === undefined) throw new Error('a replica begins with a life')
-    return life
+  /** The current process. */
+  get run (): Run {
+    const run = this.runs.at(-1)
+    if (run === undefined) throw new Error('a replica starts with a process')
+    return run
   }
 
-  /** Whether it ended although nobody ended it. */
-  get isGone (): boolean {
+  /** Whether the process has ended. */
+  get hasEnded (): boolean {
     return this.#server.child.exitCode !== null || this.#server.child.signalCode !== null
   }
 
-  /** Ends the process and starts another, without warning or else gracefully. */
+  /** Stops the process and starts another one. */
   async restart (signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
     await this.readMetrics()
     await this.stop(signal)
     this.#server = await startServer(this.name, 'src/server.ts', this.#options.folder, this.#options.environment)
-    this.#begin()
+    this.#addRun()
   }
 
-  /** @throws {Error} where it does not end as it has to */
+  /** @throws {Error} when SIGTERM does not end the process with status 0 within 10 s */
   async stop (signal: 'SIGTERM' | 'SIGKILL' = 'SIGTERM'): Promise<void> {
     const { child } = this.#server
-    const begun = performance.now()
+    const startedAt = performance.now()
     await stopServer(this.#server, signal)
-    const seconds = (performance.now() - begun) / 1000
+    const seconds = (performance.now() - startedAt) / 1000
     if (signal === 'SIGTERM' && (child.exitCode !== 0 || seconds > 10)) {
-      throw new Error(`${this.name} ended with status ${child.exitCode} after ${seconds.toFixed(1)} s at SIGTERM; 0 within 10 s was due`)
+      throw new Error(`${this.name} ended with status ${child.exitCode} ${seconds.toFixed(1)} s after SIGTERM; expected 0 within 10 s`)
     }
   }
 
   sampleMemory (): void {
-    if (this.isGone) return
-    const { now, peak } = memory(this.#server)
-    if (Number.isNaN(now)) return
-    this.life.samples.push({ at: (performance.now() - this.life.begun) / 1000, held: now })
-    this.life.peak = peak
+    if (this.hasEnded) return
+    const { nowMb, peakMb } = readMemory(this.#server)
+    if (Number.isNaN(nowMb)) return
+    this.run.samples.push({ atSeconds: (performance.now() - this.run.startedAt) / 1000, usedMb: nowMb })
+    this.run.peakMb = peakMb
   }
 
   async readMetrics (): Promise<void> {
-    const life = this.life
+    const run = this.run
     try {
       const text = await (await fetch(`http://127.0.0.1:${this.#options.environment.METRICS_PORT}/metrics`, { signal: AbortSignal.timeout(2_000) })).text()
-      for (const [, outcome = '', count] of text.matchAll(/^cognito_key_fetches_total\{.*outcome="(\w+)".*\} (\d+)$/gm)) life.fetches.set(outcome, Number(count))
-      life.keysAge = Number(/^cognito_keys_age_seconds\{.*\} ([\d.]+)$/m.exec(text)?.[1] ?? NaN)
+      for (const [, outcome = '', count] of text.matchAll(/^cognito_key_fetches_total\{.*outcome="(\w+)".*\} (\d+)$/gm)) run.fetches.set(outcome, Number(count))
+      run.keysAgeSeconds = Number(/^cognito_keys_age_seconds\{.*\} ([\d.]+)$/m.exec(text)?.[1] ?? NaN)
     } catch {
-      // It is being restarted; what it told before stands.
+      // The process is restarting. The last values stay.
     }
   }
 
-  #begin (): void {
-    this.lives.push({ begun: performance.now(), samples: [], peak: NaN, fetches: new Map(), keysAge: NaN })
+  #addRun (): void {
+    this.runs.push({ startedAt: performance.now(), samples: [], peakMb: NaN, fetches: new Map(), keysAgeSeconds: NaN })
   }
 }

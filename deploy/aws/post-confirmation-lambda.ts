@@ -1,5 +1,5 @@
-// The Post-Confirmation Lambda. Environment: POST_CONFIRMATION_SECRET_ARN, and the variables of post-confirmation.ts
-// without the secret, which stays in Secrets Manager.
+// The Post-Confirmation Lambda. Environment: POST_CONFIRMATION_SECRET_ARN, and the variables of
+// post-confirmation.ts without the secret, which stays in Secrets Manager.
 
 import { GetSecretValueCommand, SecretsManagerClient } from '@aws-sdk/client-secrets-manager'
 import { notifyService, type PostConfirmationEvent } from './post-confirmation.ts'
@@ -20,7 +20,8 @@ export async function handler (event: PostConfirmationEvent): Promise<PostConfir
   return notifyService(event, findSecret)
 }
 
-// The first event reads the secret. Reading it while the module loads would use Cognito's five seconds without a time-out.
+// The first event reads the secret. Reading it while the module loads would use Cognito's five seconds
+// without a time-out.
 async function findSecret (): Promise<string> {
   if (cached !== undefined && Date.now() < cached.expiresAt) return cached.secret
   const command = new GetSecretValueCommand({ SecretId: process.env.POST_CONFIRMATION_SECRET_ARN })

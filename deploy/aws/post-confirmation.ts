@@ -1,5 +1,6 @@
 // Sends the event of Cognito's Post-Confirmation trigger to the service, signed as a Standard Webhook.
-// Environment: POST_CONFIRMATION_URL, POST_CONFIRMATION_SECRET (whsec_…), and POST_CONFIRMATION_REQUIRED (true or false).
+// Environment: POST_CONFIRMATION_URL, POST_CONFIRMATION_SECRET (whsec_…), and POST_CONFIRMATION_REQUIRED
+// (true or false).
 
 import { setTimeout as wait } from 'node:timers/promises'
 import { Webhook } from 'standardwebhooks'
@@ -27,8 +28,8 @@ export async function handler (event: PostConfirmationEvent): Promise<PostConfir
 }
 
 /**
- * Delivers the event, with retries until the time is up.
- * A failed delivery does not stop the sign-up, unless POST_CONFIRMATION_REQUIRED is `true`: `users sync` adds the user later.
+ * Delivers the event, with retries until the time is up. A failed delivery does not stop the sign-up, unless
+ * POST_CONFIRMATION_REQUIRED is `true`: `users sync` adds the user later.
  */
 export async function notifyService (event: PostConfirmationEvent, findSecret: () => Promise<string>): Promise<PostConfirmationEvent> {
   const { POST_CONFIRMATION_URL: url = '', POST_CONFIRMATION_REQUIRED: required } = process.env

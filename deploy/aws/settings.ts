@@ -22,15 +22,15 @@ function isServiceUrl (text: string): boolean {
   return url?.protocol === 'https:' && url.username === '' && url.password === '' && !/[?#\s]/.test(text)
 }
 
-const known = {
-  serviceUrl: { takes: "the service's https URL without credentials, query or fragment, such as https://articles.example.com", fits: isServiceUrl, usual: '' },
-  stackName: { takes: 'a letter, then up to 127 letters, digits and hyphens', fits: (text: string) => /^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(text), usual: 'articles-users' },
+const definitions = {
+  serviceUrl: { expected: "the service's https URL without credentials, query or fragment, such as https://articles.example.com", isValid: isServiceUrl, defaultValue: '' },
+  stackName: { expected: 'a letter, then up to 127 letters, digits and hyphens', isValid: (text: string) => /^[A-Za-z][A-Za-z0-9-]{0,127}$/.test(text), defaultValue: 'articles-users' },
   // https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_CreateGroup.html
-  adminGroup: { takes: "a Cognito group's name, 1 to 128 characters without white space", fits: (text: string) => /^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$/u.test(text), usual: 'admin' },
+  adminGroup: { expected: "a Cognito group's name, 1 to 128 characters without white space", isValid: (text: string) => /^[\p{L}\p{M}\p{S}\p{N}\p{P}]{1,128}$/u.test(text), defaultValue: 'admin' },
   // https://docs.aws.amazon.com/cognito/latest/developerguide/cognito-user-pools-assign-domain-prefix.html
-  domainPrefix: { takes: 'up to 63 lower-case letters, digits and inner hyphens, without aws, amazon or cognito', fits: isDomainPrefix, usual: '' },
-  mfaRequired: { takes: 'true or false', fits: isBoolean, usual: 'false' },
-  confirmationRequired: { takes: 'true or false', fits: isBoolean, usual: 'false' }
+  domainPrefix: { expected: 'up to 63 lower-case letters, digits and inner hyphens, without aws, amazon or cognito', isValid: isDomainPrefix, defaultValue: '' },
+  mfaRequired: { expected: 'true or false', isValid: isBoolean, defaultValue: 'false' },
+  confirmationRequired: { expected: 'true or false', isValid: isBoolean, defaultValue: 'false' }
 }
 
 function isDomainPrefix (text: string): boolean {
@@ -39,11 +39,11 @@ function isDomainPrefix (text: string): boolean {
 
 /** @throws {SettingsError} which lists every invalid setting */
 export function readSettings (context: (name: string) => unknown): Settings {
-  const faults: string[] = []
-  const read = (name: keyof typeof known): string => {
-    const { takes, fits, usual } = known[name]
-    const text = String(context(name) ?? usual)
-    if (!fits(text)) faults.push(`${name}: held ${JSON.stringify(text)}; it takes ${takes}`)
+  const errors: string[] = []
+  const read = (name: keyof typeof definitions): string => {
+    const { expected, isValid, defaultValue } = definitions[name]
+    const text = String(context(name) ?? defaultValue)
+    if (!isValid(text)) errors.push(`${name}: ${JSON.stringify(text)} is invalid; expected ${expected}`)
     return text
   }
   const settings = {
@@ -54,6 +54,6 @@ export function readSettings (context: (name: string) => unknown): Settings {
     mfaRequired: read('mfaRequired') === 'true',
     confirmationRequired: read('confirmationRequired') === 'true'
   }
-  if (faults.length > 0) throw new SettingsError(faults.join('\n'))
+  if (errors.length > 0) throw new SettingsError(errors.join('\n'))
   return settings
 }

@@ -7,7 +7,10 @@ import { PostConfirmationFunction } from './post-confirmation-function.ts'
 import type { Settings } from './settings.ts'
 import { WebhookSecret } from './webhook-secret.ts'
 
-/** The user pool with its app clients, scopes and administrators' group, the Post-Confirmation Lambda, and the values that the service needs. */
+/**
+ * The user pool with its app clients, scopes and administrators' group, the Post-Confirmation Lambda, and the
+ * values that the service needs.
+ */
 export class UsersStack extends Stack {
   constructor (scope: Construct, id: string, settings: Settings, props: StackProps = {}) {
     super(scope, id, { description: 'Users of the service of articles', terminationProtection: true, ...props })
@@ -17,7 +20,8 @@ export class UsersStack extends Stack {
     const client = addClient(this, userPool)
     const group = new UserPoolGroup(this, 'AdminGroup', { userPool, groupName: adminGroup, description: 'Administers the service of articles.' })
     const machineClient = addMachineClient(this, userPool, domainPrefix)
-    // They stay with the pool: without the group nobody administers, and tokens of another client id are refused.
+    // These stay with the pool. Without the group there is no administrator, and a new client would have
+    // another id.
     for (const kept of [client, machineClient, group]) kept.applyRemovalPolicy(RemovalPolicy.RETAIN)
 
     const { whole: secret } = new WebhookSecret(this, 'WebhookSecret')
@@ -45,7 +49,8 @@ function addUserPool (scope: Construct, mfaRequired: boolean): UserPool {
   const userPool = new UserPool(scope, 'UserPool', {
     featurePlan: FeaturePlan.ESSENTIALS,
     selfSignUpEnabled: true,
-    // People choose a username, which is shown as the author. With e-mail sign-in alone, the username would be a UUID.
+    // People choose a username, which is shown as the author. With e-mail sign-in alone, the username would
+    // be a UUID.
     signInAliases: { username: true, email: true },
     signInCaseSensitive: false,
     standardAttributes: { email: { required: true, mutable: true } },
@@ -94,7 +99,10 @@ function addClient (scope: Construct, userPool: UserPool): UserPoolClient {
   })
 }
 
-/** The client of machines: a secret, the grant `client_credentials` and the two scopes of the service (`RESOURCE_SERVER`). */
+/**
+ * The client of machines: a secret, the grant `client_credentials` and the two scopes of the service
+ * (`RESOURCE_SERVER`).
+ */
 function addMachineClient (scope: Construct, userPool: UserPool, domainPrefix: string): UserPoolClient {
   const read = new ResourceServerScope({ scopeName: 'read', scopeDescription: 'Reads articles.' })
   const write = new ResourceServerScope({ scopeName: 'write', scopeDescription: 'Writes articles.' })
@@ -112,7 +120,9 @@ function addMachineClient (scope: Construct, userPool: UserPool, domainPrefix: s
   })
 }
 
-/** A domain prefix is unique among all accounts of a region, so the default has the account's number in it. */
+/**
+ * A domain prefix is unique among all accounts of a region, so the default has the account's number in it.
+ */
 function domainName (domainPrefix: string): string {
   return domainPrefix === '' ? `articles-${Aws.ACCOUNT_ID}` : domainPrefix
 }

@@ -3,9 +3,9 @@ import { Secret } from 'aws-cdk-lib/aws-secretsmanager'
 import { Construct } from 'constructs'
 
 /**
- * A secret in the form of Standard Webhooks: `whsec_` and base64.
- * Secrets Manager generates passwords but cannot add a prefix to them. So one secret is generated, and CloudFormation
- * writes `whsec_` and its value into a second one. Neither value appears in the template.
+ * A secret in the form of Standard Webhooks: `whsec_` and base64. Secrets Manager generates passwords but
+ * cannot add a prefix to them. So one secret is generated, and CloudFormation writes `whsec_` and its value
+ * into a second one. Neither value appears in the template.
  */
 export class WebhookSecret extends Construct {
   /** Holds the value of POST_CONFIRMATION_SECRET. */

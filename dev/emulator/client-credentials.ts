@@ -5,7 +5,7 @@ import type { Tokens } from './tokens.ts'
 export interface MachineClient {
   clientId: string
   clientSecret: string
-  /** The custom scopes that the client may ask for, such as `articles/read`. */
+  /** The custom scopes that the client may request, such as `articles/read`. */
   scopes: readonly string[]
 }
 
@@ -13,8 +13,8 @@ export interface MachineClient {
 export type TokenResponse = [status: number, body: object]
 
 /**
- * Answers `POST /oauth2/token` for the grant `client_credentials`, with Basic or body credentials (RFC 6749 2.3.1, 4.4).
- * Errors have Cognito's status, which is 400 for each of them.
+ * Answers `POST /oauth2/token` for the grant `client_credentials`, with Basic or body credentials (RFC 6749
+ * 2.3.1, 4.4). Errors have Cognito's status, which is 400 for each of them.
  * https://docs.aws.amazon.com/cognito/latest/developerguide/token-endpoint.html
  * @param form the body, of the type `application/x-www-form-urlencoded`
  */

@@ -7,7 +7,7 @@ export interface Handlers {
   call (operation: string, request: unknown): Promise<unknown>
   /** Answers the token endpoint of the pool's domain: a status and a JSON body. */
   token (authorization: string | undefined, form: string): [status: number, body: object]
-  /** The documents that are simply fetched, by path. */
+  /** The static documents, by path. */
   documents: Record<string, object>
 }
 
@@ -15,7 +15,7 @@ const maxBytes = 1024 * 1024
 
 /** Speaks Cognito's protocol, AWS JSON 1.1: https://smithy.io/2.0/aws/protocols/aws-json-1_1-protocol.html */
 export async function answer (request: IncomingMessage, response: ServerResponse, { call, token, documents }: Handlers): Promise<void> {
-  // Browsers ask from the origin of whatever front end is being developed.
+  // A front end in development has any origin.
   response.setHeader('access-control-allow-origin', '*')
   response.setHeader('access-control-expose-headers', 'x-amzn-requestid, x-amzn-errortype, date')
   response.setHeader('x-amzn-requestid', randomUUID())
@@ -48,7 +48,7 @@ async function outcome (request: IncomingMessage, call: Handlers['call']): Promi
     return [200, await call(operation, JSON.parse(await readBody(request)))]
   } catch (error) {
     if (error instanceof CognitoError) return [400, { __type: error.code, message: error.message }]
-    if (error instanceof UnsupportedError) return [400, { __type: 'UnknownOperationException', message: `The emulator does not have it: ${error.message}` }]
+    if (error instanceof UnsupportedError) return [400, { __type: 'UnknownOperationException', message: `The emulator does not support this: ${error.message}` }]
     if (error instanceof SyntaxError) return [400, { __type: 'SerializationException', message: error.message }]
     return [500, { __type: 'InternalErrorException', message: String(error) }]
   }
@@ -60,7 +60,7 @@ async function readBody (request: IncomingMessage): Promise<string> {
   for await (const chunk of request) {
     chunks.push(chunk)
     length += chunk.length
-    if (length > maxBytes) throw new SyntaxError('The request is too long')
+    if (length > maxBytes) throw new SyntaxError('The request is too large')
   }
   return Buffer.concat(chunks).toString()
 }
@@ -69,7 +69,8 @@ function send (response: ServerResponse, status: number, type: string, body: unk
   response.writeHead(status, { 'content-type': type }).end(`${JSON.stringify(body, dateAsSeconds)}\n`)
 }
 
-// AWS JSON has dates in seconds. Date.toJSON has made a text of them before a replacer sees them.
+// AWS JSON has dates in seconds. `JSON.stringify` calls `Date.toJSON` before the replacer, so the replacer
+// reads the original.
 function dateAsSeconds (this: Record<string, unknown>, key: string, value: unknown): unknown {
   const raw = this[key]
   return raw instanceof Date ? raw.getTime() / 1000 : value

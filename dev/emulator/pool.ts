@@ -9,26 +9,28 @@ import { Value } from '@sinclair/typebox/value'
 import { FileStores } from './store.ts'
 import type { Tokens } from './tokens.ts'
 
-/** What an operation of Cognito's API does. */
+/** An operation of Cognito's API. */
 export type Operation = (context: Context, request: unknown) => Promise<unknown>
 
-/** A message that Cognito would send; `purpose` as cognito-local names it, such as `SignUp` or `ForgotPassword`. */
+/**
+ * A message that Cognito would send. The purpose is cognito-local's, such as `SignUp` or `ForgotPassword`.
+ */
 export interface Message {
   purpose: string
   email: string
   code: string
 }
 
-/** How many refresh tokens of one user are kept. */
+/** The refresh tokens stored for one user. */
 const maxSessions = 200
 
 const quiet = (): void => {}
 const logger = { child: () => logger, debug: quiet, error: quiet, info: quiet, warn: quiet }
 
-/** Every part of cognito-local takes one; it hands the logger around. */
+/** Every part of cognito-local needs a context, for its logger. */
 export const context: Context = { logger }
 
-/** A user pool whose users sign in with their username, subject or e-mail address, in any case. */
+/** A user pool with sign-in by username, subject or e-mail address, ignoring case. */
 class UserPool extends UserPoolServiceImpl {
   override async getUserByUsername (context: Context, username: string): Promise<User | null> {
     const wanted = username.toLowerCase()
@@ -78,8 +80,8 @@ export async function openServices (directory: string, tokenGenerator: Tokens, d
 }
 
 /**
- * A request as its operation takes it.
- * @throws {InvalidParameterError} that names what is wrong
+ * The request, checked against the schema of its operation.
+ * @throws {InvalidParameterError} that names the invalid parameter
  */
 export function read<Schema extends TSchema> (schema: Schema, request: unknown): Static<Schema> {
   if (Value.Check(schema, request)) return request

@@ -3,7 +3,7 @@ import { attributesFromRecord, type UserPoolService } from 'cognito-local/lib/se
 import type { MachineClient } from './client-credentials.ts'
 import { context } from './pool.ts'
 
-/** A user that is there from the first start on. */
+/** A user that exists from the first start. */
 export interface SeedUser {
   username: string
   email: string
@@ -12,7 +12,7 @@ export interface SeedUser {
   sub: string
 }
 
-// The subjects are fixed, so that the service's database still knows them when the emulator's data has been deleted.
+// The subjects are fixed, so they still match the service's database after the emulator's data was deleted.
 export const seedUsers = {
   alice: {
     username: 'alice',
@@ -30,20 +30,25 @@ export const seedUsers = {
   }
 } satisfies Record<string, SeedUser>
 
-/** The app client of a machine, which is there from the first start on. Its secret opens nothing but the emulator. */
+/**
+ * The app client of a machine. It exists from the first start, and its secret is valid in the emulator only.
+ */
 export const machineClient: MachineClient = {
   clientId: 'articlesmachine',
   clientSecret: 'articles-machine-secret',
   scopes: ['articles/read', 'articles/write']
 }
 
-/** Makes what is missing of the pool, its client, groups and users; the users' passwords are what they were again. */
+/**
+ * Creates the pool, its client, groups and users if they are missing, and resets the passwords of these
+ * users.
+ */
 export async function seed (services: Services, userPoolId: string, clientId: string): Promise<void> {
   const { clock, cognito } = services
   const now = clock.get()
   const dates = { CreationDate: now, LastModifiedDate: now }
-  const known = await cognito.listUserPools(context)
-  if (!known.some(({ Id }) => Id === userPoolId)) {
+  const userPools = await cognito.listUserPools(context)
+  if (!userPools.some(({ Id }) => Id === userPoolId)) {
     await cognito.createUserPool(context, { Id: userPoolId, Name: 'Articles', AutoVerifiedAttributes: ['email'], ...dates })
   }
   const pool = await cognito.getUserPool(context, userPoolId)

@@ -31,7 +31,7 @@ const OwnSignOutSchema = Type.Object({ AccessToken: Type.String() })
 const AdminSignOutSchema = Type.Object({ UserPoolId: Type.String(), Username: Type.String() })
 const SignedInSchema = Type.Object({ AuthenticationResult: Type.Object({ RefreshToken: Type.String() }) })
 
-/** The operations by which a user gets tokens, and loses them. */
+/** The operations that issue and revoke tokens. */
 export function signInOperations (services: Services, tokens: Tokens): Record<string, Operation> {
   const { cognito } = services
   const passwordChallenges = new Pending<{ username: string, challenge: Challenge }>()
@@ -63,21 +63,21 @@ export function signInOperations (services: Services, tokens: Tokens): Record<st
     const response = read(RespondSchema, request)
     const pool = await cognito.getUserPoolForClientId(context, response.ClientId)
     if (response.ChallengeName === 'PASSWORD_VERIFIER') {
-      const answer = read(VerifierSchema, response.ChallengeResponses)
-      const pending = passwordChallenges.take(answer.PASSWORD_CLAIM_SECRET_BLOCK)
-      if (pending?.challenge.verify(answer.TIMESTAMP, answer.PASSWORD_CLAIM_SIGNATURE) !== true) throw wrongPassword()
+      const proof = read(VerifierSchema, response.ChallengeResponses)
+      const pending = passwordChallenges.take(proof.PASSWORD_CLAIM_SECRET_BLOCK)
+      if (pending?.challenge.verify(proof.TIMESTAMP, proof.PASSWORD_CLAIM_SIGNATURE) !== true) throw wrongPassword()
       return signIn(context, await findEnabled(context, pool, pending.username), response.ClientId)
     }
     const username = otherChallenges.take(response.Session ?? '')
     if (username === undefined) throw new NotAuthorizedError('Invalid session for the user.')
-    const answer = { ...response, ChallengeResponses: { ...response.ChallengeResponses, USERNAME: username } }
-    return keep(context, pool, username, await RespondToAuthChallenge(services)(context, answer))
+    const complete = { ...response, ChallengeResponses: { ...response.ChallengeResponses, USERNAME: username } }
+    return storeRefreshToken(context, pool, username, await RespondToAuthChallenge(services)(context, complete))
   }
 
   function challengePassword (userPoolId: string, user: User, clientValue: string): unknown {
     const poolName = userPoolId.slice(userPoolId.indexOf('_') + 1)
     const asked = challenge(clientValue, { poolName, userId: user.Username, password: user.Password })
-    if (asked === undefined) throw new InvalidParameterError('SRP_A is not a number that may be used')
+    if (asked === undefined) throw new InvalidParameterError('SRP_A is invalid')
     passwordChallenges.put(asked.secretBlock, { username: user.Username, challenge: asked })
     return {
       ChallengeName: 'PASSWORD_VERIFIER',
@@ -91,7 +91,7 @@ export function signInOperations (services: Services, tokens: Tokens): Record<st
     }
   }
 
-  /** What follows once the password is known to be right. */
+  /** Continues a sign-in after the password was verified. */
   async function signIn (context: Context, user: User, clientId: string): Promise<unknown> {
     const AuthParameters = { USERNAME: user.Username, PASSWORD: user.Password }
     const result = await InitiateAuth(services)(context, { ClientId: clientId, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters })
@@ -99,8 +99,8 @@ export function signInOperations (services: Services, tokens: Tokens): Record<st
     return result
   }
 
-  // cognito-local forgets the refresh token here.
-  async function keep (context: Context, pool: UserPoolService, username: string, result: unknown): Promise<unknown> {
+  // cognito-local does not store the refresh token after a challenge.
+  async function storeRefreshToken (context: Context, pool: UserPoolService, username: string, result: unknown): Promise<unknown> {
     const user = await pool.getUserByUsername(context, username)
     if (user !== null && Value.Check(SignedInSchema, result)) await pool.storeRefreshToken(context, result.AuthenticationResult.RefreshToken, user)
     return result
@@ -148,7 +148,8 @@ export function signInOperations (services: Services, tokens: Tokens): Record<st
 }
 
 /**
- * Checks the access token of a request that has one: Cognito refuses those of sessions that were signed out or revoked.
+ * Checks the access token in the body of a request. Cognito rejects the tokens of a session that was signed
+ * out or revoked.
  * @throws {NotAuthorizedError}
  */
 export async function checkAccessToken ({ cognito }: Services, tokens: Tokens, request: unknown): Promise<void> {
@@ -160,7 +161,7 @@ export async function checkAccessToken ({ cognito }: Services, tokens: Tokens, r
   if (!user.RefreshTokens.some(token => isOfSession(token, originJti))) throw new NotAuthorizedError('Access Token has been revoked')
 }
 
-/** Challenges that await their answer, each good for one. */
+/** The challenges without a response yet. Each can be used once. */
 class Pending<Value> {
   readonly #values = new Map<string, Value>()
 
@@ -177,7 +178,7 @@ class Pending<Value> {
   }
 }
 
-/** How many challenges may await their answer. */
+/** The oldest challenge is dropped beyond this number. */
 const maxPending = 1_000
 
 async function findEnabled (context: Context, pool: UserPoolService, username: string): Promise<User> {
@@ -187,7 +188,7 @@ async function findEnabled (context: Context, pool: UserPoolService, username: s
   return user
 }
 
-// Cognito does not tell which of the two it was.
+// Cognito does not reveal which of the two is wrong.
 function wrongPassword (): Error {
   return new NotAuthorizedError('Incorrect username or password.')
 }

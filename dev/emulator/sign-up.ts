@@ -17,7 +17,7 @@ const SignUpSchema = Type.Composite([UserSchema, Type.Object({ Password: Type.St
 const CodeSchema = Type.Composite([UserSchema, Type.Object({ ConfirmationCode: Type.String() })])
 const NewPasswordSchema = Type.Composite([CodeSchema, Type.Object({ Password: Type.String() })])
 
-/** The operations by which a user comes to have an account and a password. */
+/** The operations that create a user and set the password. */
 export function signUpOperations (services: Services): Record<string, Operation> {
   const { cognito, clock, messages, otp } = services
   const find = async (...[context, request]: Parameters<Operation>) => {
@@ -38,7 +38,7 @@ export function signUpOperations (services: Services): Record<string, Operation>
       const pool = await cognito.getUserPoolForClientId(context, ClientId)
       if (email !== undefined && await pool.getUserByUsername(context, email) !== null) throw new UsernameExistsError()
 
-      // As in Cognito, who signs up with an e-mail address gets the subject as username.
+      // As in Cognito, a sign-up with an e-mail address gets the subject as its username.
       const sub = randomUUID()
       const attributes = attributesAppend(UserAttributes, attribute('sub', sub), attribute('email', email), attribute('email_verified', 'false'))
       const result = await SignUp(services)(context, { ClientId, Password, Username: byEmail ? sub : Username, UserAttributes: attributes })

@@ -1,15 +1,16 @@
-// Secure Remote Password (RFC 2945, RFC 5054) the way Cognito has it: the 3072-bit group, SHA-256, and a key that signs the
-// challenge instead of being compared. Numbers are hashed as two's complement: a leading zero byte where the first bit is set.
+// Secure Remote Password (RFC 2945, RFC 5054) as Cognito implements it: the 3072-bit group and SHA-256. The
+// derived key signs the challenge. Numbers are hashed as two's complement: a number whose first bit is set
+// gets a leading zero byte.
 
 import { createHash, createHmac, getDiffieHellman, hkdfSync, randomBytes, timingSafeEqual } from 'node:crypto'
 
-// RFC 3526 4, which is RFC 5054's 3072-bit group but for the generator: Cognito's is 2.
+// RFC 3526 section 4 has the same prime as the 3072-bit group of RFC 5054. Cognito's generator is 2.
 const N = number(getDiffieHellman('modp15').getPrime())
 const g = 2n
 const k = hash(bytes(N), bytes(g))
 
 export interface Credentials {
-  /** What stands after the `_` of the user pool id. */
+  /** The part of the user pool id after the `_`. */
   poolName: string
   userId: string
   password: string
@@ -18,15 +19,18 @@ export interface Credentials {
 export interface Challenge {
   /** Hexadecimal. */
   salt: string
-  /** Hexadecimal; SRP's B. */
+  /** Hexadecimal: the B of SRP. */
   publicValue: string
   /** Base64. */
   secretBlock: string
-  /** Whether a signature, in base64, proves that the client knows the password. */
+  /** Whether a signature in base64 proves that the client has the password. */
   verify (timestamp: string, signature: string): boolean
 }
 
-/** A challenge to a client whose SRP_A is given in hexadecimal; undefined where that would let anyone in (RFC 5054 2.5.4). */
+/**
+ * A challenge for the client's SRP_A in hexadecimal, or undefined for a value that would accept any password
+ * (RFC 5054 2.5.4).
+ */
 export function challenge (clientValue: string, { poolName, userId, password }: Credentials): Challenge | undefined {
   const A = /^[0-9a-f]{1,1024}$/i.test(clientValue) ? BigInt(`0x${clientValue}`) : 0n
   if (A % N === 0n) return undefined

@@ -4,8 +4,9 @@ import type { DataStore } from 'cognito-local/lib/services/dataStore/dataStore.j
 import type { DataStoreFactory } from 'cognito-local/lib/services/dataStore/factory.js'
 
 /**
- * Stores of cognito-local that survive parallel writes and a kill at any moment, which its own do not. What is read is a copy,
- * and nothing here truly waits: an operation, which reads, decides and writes, runs to its end before another one begins.
+ * Stores for cognito-local that survive parallel writes and SIGKILL. The stores of cognito-local itself do
+ * not. Reads return copies. No method awaits I/O, so an operation that reads, decides and writes is never
+ * interrupted.
  */
 export class FileStores implements DataStoreFactory {
   readonly #directory: string
@@ -55,7 +56,7 @@ class FileStore implements DataStore {
     this.#save()
   }
 
-  // Renamed, so that a kill never leaves half a file.
+  // Renaming is atomic, so SIGKILL never leaves half a file.
   #save (): void {
     writeFileSync(`${this.#path}.new`, JSON.stringify(this.#root, null, 2), { mode: 0o600 })
     renameSync(`${this.#path}.new`, this.#path)
@@ -77,12 +78,12 @@ function define (node: unknown, name: string, value: unknown): unknown {
   return value
 }
 
-/** What JSON keeps of a value: dates, and nothing that is undefined. */
+/** A deep copy by way of JSON. Dates survive, and undefined members do not. */
 function copy<T> (value: unknown): T {
   return JSON.parse(JSON.stringify(value), reviveDate)
 }
 
-// cognito-local's own convention: members named …Date hold dates.
+// In cognito-local, the members named …Date hold dates.
 function reviveDate (key: string, value: unknown): unknown {
   return key.endsWith('Date') && typeof value === 'string' ? new Date(value) : value
 }

@@ -8,7 +8,7 @@ import type { AppClient } from 'cognito-local/lib/services/appClient.js'
 import type { TokenGenerator, Tokens as IssuedTokens } from 'cognito-local/lib/services/tokenGenerator.js'
 import type { User } from 'cognito-local/lib/services/userPoolService.js'
 
-/** One sign-in, and every refresh of it. */
+/** A sign-in and its refreshes. */
 interface Session {
   originJti: string
   /** Seconds since the epoch. */
@@ -20,9 +20,8 @@ export interface AuthenticationResult extends IssuedTokens {
   TokenType: 'Bearer'
 }
 
-/** Seconds. */
-const lifetime = 3600
-const refreshLifetime = 30 * 24 * 3600
+const lifetimeSeconds = 3600
+const refreshLifetimeSeconds = 30 * 24 * 3600
 
 const AccessClaimsSchema = Type.Object({
   token_use: Type.Literal('access'),
@@ -33,7 +32,7 @@ const AccessClaimsSchema = Type.Object({
   origin_jti: Type.String()
 })
 
-/** Issues tokens with the claims that Cognito's have, signed with a key of the emulator's own. */
+/** Issues tokens with the claims of Cognito's tokens, signed with a key of the emulator. */
 export class Tokens implements TokenGenerator {
   readonly #issuer: string
   readonly #privateKey: KeyObject
@@ -58,20 +57,20 @@ export class Tokens implements TokenGenerator {
   }
 
   /**
-   * The tokens of a session that goes on, without a new refresh token.
-   * @throws {NotAuthorizedError} where the refresh token has expired
+   * New tokens for a session, without a new refresh token.
+   * @throws {NotAuthorizedError} when the refresh token has expired
    */
   refresh (refreshToken: string, user: User, groups: readonly string[], client: AppClient): Omit<AuthenticationResult, 'RefreshToken'> {
     const [originJti = '', authTime] = refreshToken.split('.')
     const session = { originJti, authTime: Number(authTime) }
-    if (session.authTime + refreshLifetime < seconds()) throw new NotAuthorizedError('Refresh Token has expired')
+    if (session.authTime + refreshLifetimeSeconds < seconds()) throw new NotAuthorizedError('Refresh Token has expired')
     const { RefreshToken, ...tokens } = this.#issue(session, user, groups, client)
     return tokens
   }
 
   /**
-   * Whose access token it is, and of which session.
-   * @throws {NotAuthorizedError}
+   * The user, the client and the session of an access token.
+   * @throws {NotAuthorizedError} when it is invalid or has expired
    */
   readAccessToken (token: string): { username: string, clientId: string, originJti: string } {
     const [header = '', payload = '', signature = ''] = token.split('.')
@@ -83,12 +82,15 @@ export class Tokens implements TokenGenerator {
   }
 
   /**
-   * The token of an app client that signed in with its own secret: `sub` equals `client_id`, and there is no user.
+   * The token of an app client that signed in with its secret. It has no user, and its `sub` is the
+   * `client_id`.
    * https://docs.aws.amazon.com/cognito/latest/developerguide/federation-endpoints-oauth-grants.html
    */
   grantToClient (clientId: string, scopes: readonly string[]): { access_token: string, expires_in: number, token_type: 'Bearer' } {
-    const claims = { sub: clientId, token_use: 'access', scope: scopes.join(' '), auth_time: seconds(), iss: this.#issuer, exp: seconds() + lifetime, iat: seconds(), version: 2, jti: randomUUID(), client_id: clientId }
-    return { access_token: this.#sign(claims), expires_in: lifetime, token_type: 'Bearer' }
+    const now = seconds()
+    const times = { auth_time: now, iat: now, exp: now + lifetimeSeconds }
+    const claims = { sub: clientId, client_id: clientId, token_use: 'access', scope: scopes.join(' '), iss: this.#issuer, ...times, version: 2, jti: randomUUID() }
+    return { access_token: this.#sign(claims), expires_in: lifetimeSeconds, token_type: 'Bearer' }
   }
 
   #issue ({ originJti, authTime }: Session, user: User, groups: readonly string[], client: AppClient): AuthenticationResult {
@@ -103,7 +105,7 @@ export class Tokens implements TokenGenerator {
       event_id: randomUUID(),
       auth_time: authTime,
       iat: seconds(),
-      exp: seconds() + lifetime
+      exp: seconds() + lifetimeSeconds
     }
     return {
       IdToken: this.#sign({
@@ -123,9 +125,9 @@ export class Tokens implements TokenGenerator {
         token_use: 'access',
         jti: randomUUID()
       }),
-      // Opaque to clients, as Cognito's is; the pool keeps it, so that it needs no signature.
+      // Opaque to clients, as in Cognito. The pool stores it, so it needs no signature.
       RefreshToken: `${originJti}.${authTime}.${randomBytes(48).toString('base64url')}`,
-      ExpiresIn: lifetime,
+      ExpiresIn: lifetimeSeconds,
       TokenType: 'Bearer'
     }
   }
@@ -136,12 +138,12 @@ export class Tokens implements TokenGenerator {
   }
 }
 
-/** Whether a refresh token is of a session. */
+/** Whether a refresh token belongs to a session. */
 export function isOfSession (refreshToken: string, originJti: string): boolean {
   return refreshToken.startsWith(`${originJti}.`)
 }
 
-// Never the key that cognito-local ships: everyone has its private half.
+// The key that cognito-local ships is not used, because its private half is public.
 function signingKey (path: string): KeyObject {
   try {
     return createPrivateKey(readFileSync(path))

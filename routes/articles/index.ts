@@ -1,39 +1,29 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
-import { Answers, jsonAnswer } from '../../src/http/response-cache.ts'
-import { changeArticle, type Change } from '../../src/articles/change-article.ts'
-import { deleteArticle, findArticle, insertArticle, listArticles, updateArticle } from '../../src/articles/queries.ts'
-import { ArticleListSchema, ArticleParamsSchema, ArticleSchema, articleTag, NewArticleSchema, type Article } from '../../src/articles/schemas.ts'
-import { entityTag, IfMatchSchema, sendConditionally } from '../../src/http/conditional-request.ts'
+import { changeArticle } from '../../src/articles/change-article.ts'
+import { listArticlePage } from '../../src/articles/list-page.ts'
+import { deleteArticle, findArticle, insertArticle, updateArticle } from '../../src/articles/queries.ts'
+import { ArticleListSchema, ArticleSchema, articleTag, NewArticleSchema, type Article } from '../../src/articles/schemas.ts'
 import type { Database } from '../../src/database/tables.ts'
-import { IdempotencyKeySchema, once } from '../../src/idempotency/run-once.ts'
-import { prepareReply, type StoredResponse } from '../../src/idempotency/stored-response.ts'
-import { ListQuerySchema, nextLink, type ListQuery } from '../../src/http/pagination.ts'
-import { Problem } from '../../src/problems/catalogue.ts'
-import { json, nothing, problems } from '../../src/openapi/responses.ts'
+import { changeOf } from '../../src/http/change-authored.ts'
+import { IfMatchSchema } from '../../src/http/conditional-request.ts'
+import { pageResponse, resourceResponse, type JsonResponse } from '../../src/http/json-response.ts'
+import { ListQuerySchema, type ListQuery } from '../../src/http/pagination.ts'
+import { IdParamsSchema } from '../../src/http/resource-id.ts'
+import { ResponseCache } from '../../src/http/response-cache.ts'
 import { serialize } from '../../src/http/serializer.ts'
+import { CreateHeadersSchema, createOnce } from '../../src/idempotency/create-once.ts'
+import { createdResponse, type StoredResponse } from '../../src/idempotency/stored-response.ts'
+import { json, noContent, problems, representation } from '../../src/openapi/responses.ts'
+import { Problem } from '../../src/problems/catalogue.ts'
 
 interface ArticlesOptions {
   adminGroup: string
 }
 
 const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { adminGroup }) => {
-  fastify.addHook('onSend', sendConditionally)
-
-  const pages = new Answers(fastify.db, async (query: ListQuery, url, searcher) => {
-    const list = () => listArticles(fastify.db, query)
-    const { rows, next } = searcher === '' ? await list() : await fastify.searches.run(searcher, list)
-    const text = serialize(ArticleListSchema, rows)
-    const link = next === undefined ? undefined : nextLink(fastify.prefix, url, next)
-    return jsonAnswer(text, { etag: entityTag(text, `${link}`), ...(link && { link }) })
-  })
-
-  const members = new Answers(fastify.db, async (id: number) => {
-    const article = await findArticle(fastify.db, id)
-    if (article === undefined) throw new Problem('not_found', 'There is no such article.')
-    return jsonAnswer(serialize(ArticleSchema, article), { etag: articleTag(article) })
-  })
+  const pages = new ResponseCache(fastify.database)
+  const members = new ResponseCache(fastify.database)
 
   fastify.get('/', {
     schema: {
@@ -42,31 +32,34 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       tags: ['articles'],
       querystring: ListQuerySchema,
       response: {
-        200: json(ArticleListSchema, 'A page of articles.', 'Link', 'ETag', 'Cache-Control', 'Vary'),
-        304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'),
-        ...problems(400, 401, 403)
+        ...representation(ArticleListSchema, 'A page of articles.', 'Link'),
+        ...problems(400, 401, 403, 412)
       }
     }
-  }, (request, reply) => pages.send(request, reply, request.query, request.query.q ? request.user.key : ''))
+  }, (request, reply) => {
+    const { query, user } = request
+    const searcher = query.q ? user.key : ''
+    return pages.send(request, reply, () => loadPage(request, query, searcher), searcher)
+  })
 
-  // Typed as plain objects: the handler returns the JSON text, no article.
-  const created: Record<number, object> = { 201: json(ArticleSchema, 'The article.', 'Location', 'ETag'), ...problems(400, 401, 403, 413, 415, 422) }
+  // Plain objects as types, because the handler returns JSON text.
+  const created: Record<number, object> = {
+    201: json(ArticleSchema, 'The article.', 'Location', 'ETag'),
+    ...problems(400, 401, 403, 413, 415, 422)
+  }
   fastify.post('/', {
     schema: {
       operationId: 'createArticle',
       summary: 'Write an article',
       tags: ['articles'],
-      headers: Type.Object({ 'idempotency-key': Type.Optional(IdempotencyKeySchema) }),
+      headers: CreateHeadersSchema,
       body: NewArticleSchema,
       response: created
     }
-  }, async ({ body, headers, localUser, params }, reply) => {
-    const work = async (db: Database) => createdResponse(await insertArticle(db, { name: body.name.trim(), author: localUser }))
-    const key = headers['idempotency-key']
-    const response = key === undefined
-      ? await work(fastify.db)
-      : await once(fastify.db, { key: { userId: localUser.id, route: 'POST /articles', key }, request: { params, body }, work, restore: restoreCreated })
-    return prepareReply(reply, response)
+  }, (request, reply) => {
+    const { body, localUser } = request
+    const create = async (db: Database) => createdArticle(await insertArticle(db, { name: body.name.trim(), author: localUser }))
+    return createOnce(fastify.db, request, reply, create, restoreArticle)
   })
 
   fastify.get('/:id', {
@@ -74,14 +67,13 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       operationId: 'getArticle',
       summary: 'Read an article',
       tags: ['articles'],
-      params: ArticleParamsSchema,
+      params: IdParamsSchema,
       response: {
-        200: json(ArticleSchema, 'The article.', 'ETag', 'Cache-Control', 'Vary'),
-        304: nothing('The client has it already.', 'ETag', 'Cache-Control', 'Vary'),
-        ...problems(400, 401, 403, 404)
+        ...representation(ArticleSchema, 'The article.'),
+        ...problems(400, 401, 403, 404, 412)
       }
     }
-  }, (request, reply) => members.send(request, reply, request.params.id))
+  }, (request, reply) => members.send(request, reply, () => loadArticle(request.params.id)))
 
   fastify.patch('/:id', {
     schema: {
@@ -89,14 +81,15 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       summary: 'Rename an article',
       description: 'For its author, and for administrators.',
       tags: ['articles'],
-      params: ArticleParamsSchema,
+      params: IdParamsSchema,
       headers: IfMatchSchema,
       body: NewArticleSchema,
       response: { 200: json(ArticleSchema, 'The article.', 'ETag'), ...problems(400, 401, 403, 404, 412, 413, 415) }
     }
   }, async (request, reply) => {
     const name = request.body.name.trim()
-    const article = await changeArticle(fastify.db, asked(request, request.params.id), found => updateArticle(fastify.db, found, name))
+    const article = await changeArticle(fastify.db, request.params.id, changeOf(request, adminGroup),
+      (found, version) => updateArticle(fastify.db, found, version, name))
     reply.header('etag', articleTag(article))
     return article
   })
@@ -107,32 +100,36 @@ const articles: FastifyPluginAsyncTypebox<ArticlesOptions> = async (fastify, { a
       summary: 'Delete an article',
       description: 'For its author, and for administrators.',
       tags: ['articles'],
-      params: ArticleParamsSchema,
+      params: IdParamsSchema,
       headers: IfMatchSchema,
-      response: { 204: nothing('It is gone.'), ...problems(400, 401, 403, 404, 412, 413, 415) }
+      response: { 204: noContent('It is gone.'), ...problems(400, 401, 403, 404, 412, 413, 415) }
     }
   }, async (request, reply) => {
-    await changeArticle(fastify.db, asked(request, request.params.id), found => deleteArticle(fastify.db, found))
+    await changeArticle(fastify.db, request.params.id, changeOf(request, adminGroup),
+      (found, version) => deleteArticle(fastify.db, found, version))
     reply.code(204)
     return null
   })
 
-  function asked ({ headers, localUser, user }: FastifyRequest, id: number): Change {
-    return { id, localUser, user, adminGroup, ifMatch: headers['if-match'] }
+  async function loadPage (request: FastifyRequest, query: ListQuery, searcher: string): Promise<JsonResponse> {
+    const list = () => listArticlePage(fastify.db, query)
+    return pageResponse(request, ArticleListSchema, searcher === '' ? await list() : await fastify.searches.run(searcher, list))
+  }
+
+  async function loadArticle (id: number): Promise<JsonResponse> {
+    const article = await findArticle(fastify.db, id)
+    if (article === undefined) throw new Problem('not_found', 'There is no such article.')
+    return resourceResponse(ArticleSchema, article, articleTag(article))
   }
 }
 
-function createdResponse (article: Article): StoredResponse {
-  return { status: 201, headers: createdHeaders(article), body: serialize(ArticleSchema, article) }
+function createdArticle (article: Article, body = serialize(ArticleSchema, article)): StoredResponse {
+  return createdResponse(body, `/articles/${article.id}`, articleTag(article))
 }
 
-// A version before this one stored the article's JSON alone.
-function restoreCreated (body: string): StoredResponse {
-  return { status: 201, headers: createdHeaders(JSON.parse(body)), body }
-}
-
-function createdHeaders (article: Article): Record<string, string> {
-  return { location: `/articles/${article.id}`, etag: articleTag(article), 'content-type': 'application/json; charset=utf-8' }
+/** Completes a response of an older version, which stored the JSON of the article alone. */
+function restoreArticle (body: string): StoredResponse {
+  return createdArticle(JSON.parse(body), body)
 }
 
 export default articles

@@ -7,7 +7,7 @@ import { json, problems } from '../../src/openapi/responses.ts'
 const HealthSchema = Type.Object({ status: Type.Literal('ok') }, { title: 'Health' })
 
 const health: FastifyPluginAsyncTypebox = async fastify => {
-  const readiness = new Readiness(fastify.db)
+  const readiness = new Readiness(fastify.database)
   fastify.addHook('onClose', () => readiness.close())
 
   fastify.get('/live', {
@@ -32,13 +32,13 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
       response: { 200: json(HealthSchema, 'They can.'), ...problems() }
     }
   }, async () => {
-    if (fastify.isDraining() && !fastify.isRetired()) throw temporaryProblem('overloaded', 'The service is stopping.')
+    if (fastify.isStopping() && !fastify.isRetired()) throw temporaryProblem('overloaded', 'The service is stopping.')
     if (!fastify.cognito.isReady()) throw temporaryProblem('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
     const unapplied = await readiness.listUnapplied().catch((cause: unknown) => {
       throw temporaryProblem('storage_unavailable', 'The database does not answer; try again.', { cause })
     })
     if (unapplied.length > 0) throw temporaryProblem('storage_unavailable', 'The database has migrations to come.')
-    fastify.noteProbe()
+    fastify.recordProbe()
     return { status: 'ok' as const }
   })
 }

@@ -1,6 +1,6 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
 import { userActor } from '../../src/audit/actor.ts'
-import { json, nothing, problems } from '../../src/openapi/responses.ts'
+import { json, noContent, problems } from '../../src/openapi/responses.ts'
 import { signOut } from '../../src/users/sign-out.ts'
 import { MeSchema } from '../../src/users/schemas.ts'
 
@@ -24,7 +24,7 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'End all of my sessions',
       description: 'Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second.',
       tags: ['me'],
-      response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 413, 415) }
+      response: { 204: noContent('They are over.'), ...problems(400, 401, 403, 413, 415) }
     }
   }, async ({ localUser, user }, reply) => {
     await signOut(fastify.db, { ...userActor(user), name: localUser.username }, localUser, user, fastify.endSessions)

@@ -1,52 +1,43 @@
 import { sql, type SelectQueryBuilder } from 'kysely'
-import { containing, pageOf, searchInSlices, type Page } from '../database/text-search.ts'
 import type { Database, Tables } from '../database/tables.ts'
-import type { ListQuery } from '../http/pagination.ts'
+import { containing } from '../database/text-search.ts'
 import type { User } from '../users/queries.ts'
 import { refuseRemovedUser } from '../users/removed-user.ts'
 import type { Article } from './schemas.ts'
-import { findBlocksEnd, findSearchIndex, listArticlesInBlocks, trigramQuery } from './search-queries.ts'
 
-/** An article with its author's id and its version, which counts its changes. */
+/** An article with the id of its author and its version, which counts its changes. */
 export interface StoredArticle extends Article {
   authorId: number | null
   version: number
 }
 
-/** An article to change or delete, as it was found. Without a version, it may have been changed since. */
-export type FoundArticle = Omit<StoredArticle, 'version'> & { version?: number }
-
-/** A page of the articles, by id; with `q`, of those whose name contains it, in any case. An index needs three characters; less is a bounded scan. */
-export async function listArticles (db: Database, { limit, after, order, q = '' }: ListQuery): Promise<Page<Article>> {
-  const past = order === 'asc' ? '>' : '<'
-  const upTo = order === 'asc' ? '<=' : '>='
-  const articlesAfter = (id: number | undefined) => db.selectFrom('articles')
-    .$if(id !== undefined, query => query.where('articles.id', past, id ?? 0))
-    .orderBy('articles.id', order)
-
-  if (q === '') return pageOf(await selectArticles(articlesAfter(after)).limit(limit + 1).execute(), limit)
-  const [index, query] = [await findSearchIndex(db), trigramQuery(q)]
-  if (index === 'blocks' && query !== undefined) {
-    return searchInSlices({
-      limit,
-      after,
-      find: range => listArticlesInBlocks(db, query, q, range, order),
-      findEnd: (id, count) => findBlocksEnd(db, query, id, order, count)
-    })
-  }
-  const isMatch = sql<boolean>`articles.name_key like ${containing(q)} escape '\\'`
-  if (index === 'trigrams' && query !== undefined) return pageOf(await selectArticles(articlesAfter(after)).where(isMatch).limit(limit + 1).execute(), limit)
-  return searchInSlices({
-    limit,
-    after,
-    find: async range => selectArticles(articlesAfter(range.after))
-      .$if(range.end !== undefined, query => query.where('articles.id', upTo, range.end ?? 0))
-      .where(isMatch)
-      .limit(range.limit).execute(),
-    findEnd: async (id, count) => (await articlesAfter(id).select('articles.id').offset(count - 1).limit(1).executeTakeFirst())?.id
-  })
+/** A part of the articles, in the order of their ids. */
+export interface ArticleRange {
+  order: 'asc' | 'desc'
+  /** The id before the first. */
+  after?: number | undefined
+  /** The last id. */
+  end?: number | undefined
+  limit: number
 }
 
+/** Lists the articles of a range in the order of their ids. With `text`, only those whose name contains it in any case. */
+export async function listArticles (db: Database, { order, after, end, limit }: ArticleRange, text?: string): Promise<Article[]> {
+  return selectArticles(articlesPast(db, order, after))
+    .$if(end !== undefined, query => query.where('articles.id', order === 'asc' ? '<=' : '>=', end ?? 0))
+    .$if(text !== undefined, query => query.where(sql<boolean>`articles.name_key like ${containing(text ?? '')} escape '\\'`))
+    .limit(limit).execute()
+}
+
+/** Finds the id of the `count`th article past `after`, or undefined where there are fewer. */
+export async function findNthArticleId (
+  db: Database, count: number, { order, after }: Pick<ArticleRange, 'order' | 'after'>
+): Promise<number | undefined> {
+  const row = await articlesPast(db, order, after).select('articles.id').offset(count - 1).limit(1).executeTakeFirst()
+  return row?.id
+}
+
+/** Finds an article, or undefined. */
 export async function findArticle (db: Database, id: number): Promise<StoredArticle | undefined> {
   return selectArticles(db.selectFrom('articles'))
     .select(['articles.author_id as authorId', 'articles.version'])
@@ -54,7 +45,10 @@ export async function findArticle (db: Database, id: number): Promise<StoredArti
     .executeTakeFirst()
 }
 
-/** @throws {Problem} `no_such_user` where the foreign key `author_id` is violated: the author was removed meanwhile */
+/**
+ * Inserts an article and returns it.
+ * @throws {Problem} `no_such_user` where the author was removed meanwhile, which violates the foreign key `author_id`
+ */
 export async function insertArticle (db: Database, { name, author }: { name: string, author: User }): Promise<Article> {
   const now = new Date().toISOString()
   const { id } = await db.insertInto('articles')
@@ -65,8 +59,13 @@ export async function insertArticle (db: Database, { name, author }: { name: str
   return { id, name, author: author.username, createdAt: now, updatedAt: now }
 }
 
-/** Renames an article. Returns undefined where it is gone, has another author, or is not of the version asked for. */
-export async function updateArticle (db: Database, { id, authorId, version, author, createdAt }: FoundArticle, name: string): Promise<Article | undefined> {
+/**
+ * Renames an article and returns it. Returns undefined where no article has this id, author and version.
+ * @param version undefined for any version
+ */
+export async function updateArticle (
+  db: Database, { id, authorId, author, createdAt }: StoredArticle, version: number | undefined, name: string
+): Promise<Article | undefined> {
   const now = new Date().toISOString()
   const row = await db.updateTable('articles')
     .set(({ eb }) => ({ name, name_key: name.toLowerCase(), updated_at: now, version: eb('version', '+', 1) }))
@@ -78,8 +77,13 @@ export async function updateArticle (db: Database, { id, authorId, version, auth
   return row && { id, name, author, createdAt, updatedAt: now }
 }
 
-/** Deletes an article, and returns its id. Returns undefined where it is gone, has another author, or is not of the version asked for. */
-export async function deleteArticle (db: Database, { id, authorId, version }: FoundArticle): Promise<number | undefined> {
+/**
+ * Deletes an article and returns its id. Returns undefined where no article has this id, author and version.
+ * @param version undefined for any version
+ */
+export async function deleteArticle (
+  db: Database, { id, authorId }: StoredArticle, version: number | undefined
+): Promise<number | undefined> {
   const row = await db.deleteFrom('articles')
     .where('id', '=', id)
     .where('author_id', 'is not distinct from', authorId)
@@ -89,8 +93,20 @@ export async function deleteArticle (db: Database, { id, authorId, version }: Fo
   return row?.id
 }
 
+function articlesPast (db: Database, order: 'asc' | 'desc', after: number | undefined) {
+  return db.selectFrom('articles')
+    .$if(after !== undefined, query => query.where('articles.id', order === 'asc' ? '>' : '<', after ?? 0))
+    .orderBy('articles.id', order)
+}
+
 function selectArticles (query: SelectQueryBuilder<Tables, 'articles', object>) {
   return query
     .leftJoin('users', 'users.id', 'articles.author_id')
-    .select(['articles.id', 'articles.name', 'users.username as author', 'articles.created_at as createdAt', 'articles.updated_at as updatedAt'])
+    .select([
+      'articles.id',
+      'articles.name',
+      'users.username as author',
+      'articles.created_at as createdAt',
+      'articles.updated_at as updatedAt'
+    ])
 }

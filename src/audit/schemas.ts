@@ -1,13 +1,13 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { ResourceIdSchema } from '../http/resource-id.ts'
+import { TimestampSchema } from '../http/text-schema.ts'
 import type { Actor } from './actor.ts'
 
 export type AuditAction = 'created' | 'bound' | 'changed' | 'disabled' | 'enabled' | 'deleted' | 'signed_out'
 
-const id = { minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] }
-
 export const AuditEntrySchema = Type.Object({
-  id: Type.Integer(id),
-  at: Type.String({ format: 'date-time', maxLength: 24, examples: ['2026-11-23T10:00:00.000Z'] }),
+  id: ResourceIdSchema,
+  at: TimestampSchema,
   actor: Type.String({ maxLength: 300, description: 'Who did it: a username, or the name of a part of the service.', examples: ['root'] }),
   actorKind: Type.Unsafe<Actor['kind'] | null>({
     type: ['string', 'null'],
@@ -28,7 +28,7 @@ export const AuditEntrySchema = Type.Object({
     examples: ['c4a5d0d2-0001-4000-8000-000000000001']
   }),
   action: Type.String({ maxLength: 20, description: 'What was done: created, bound, changed, disabled, enabled, deleted or signed_out.', examples: ['disabled'] }),
-  userId: Type.Integer(id),
+  userId: ResourceIdSchema,
   username: Type.String({ maxLength: 255, description: 'The user it was done to, as the user was called then.', examples: ['alice'] }),
   changes: Type.Record(Type.String(), Type.Union([Type.String({ maxLength: 255 }), Type.Null()]), { description: 'What was changed, and to what.', examples: [{ email: 'alice@example.com' }] })
 }, { title: 'AuditEntry' })

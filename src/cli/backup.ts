@@ -1,17 +1,18 @@
 import { Console } from 'node:console'
 import { parseArgs } from 'node:util'
 import { readDatabaseUrl } from '../config.ts'
-import { backUp, restore } from '../database/sqlite/backup.ts'
+import { backUp } from '../database/sqlite/backup.ts'
+import { restore } from '../database/sqlite/restore.ts'
 import { printable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
-const help = `npm run backup -- FILE [--force]     writes a backup of the database to FILE, while the service goes on
-npm run backup -- --restore BACKUP   puts a backup in the place of the database; stop the service first
+const help = `npm run backup -- FILE [--force]     writes a backup of the database to FILE while the service runs
+npm run backup -- --restore BACKUP   replaces the database with a backup; stop the service first
 
-  --force   replaces FILE where it is there already
+  --force   replaces FILE if it exists
 
-It reads DATABASE_URL as the service does. A backup is one SQLite file, checked before it gets its name. What a restore replaces is kept
-beside the database. PostgreSQL brings its own: pg_dump and pg_restore.`
+The command reads DATABASE_URL like the service. A backup is one SQLite file, which is checked before it gets its name. A restore
+keeps the old database beside the new one. For PostgreSQL, use pg_dump and pg_restore.`
 
 class UsageError extends Error {}
 
@@ -33,16 +34,18 @@ export async function backup (args: string[], terminal: Terminal): Promise<numbe
 async function run (args: string[], { env, stderr }: Terminal): Promise<string> {
   const { positionals: [file, ...more], values } = parse(args)
   if (values.help) return help
-  if (file === undefined && values.restore !== undefined) return putBack(values.restore, databaseFile(env))
-  if (file === undefined || values.restore !== undefined || more.length > 0) throw new UsageError('The command takes one file.')
-  const database = databaseFile(env)
-  const bytes = await backUp(database, file, { replace: values.force, onProgress: (done, total) => showProgress(stderr, done, total) })
+  if (file === undefined && values.restore !== undefined) return restoreBackup(values.restore, databasePath(env))
+  if (file === undefined || values.restore !== undefined || more.length > 0) throw new UsageError('The command takes one file name.')
+  const database = databasePath(env)
+  const onProgress = (done: number, total: number) => showProgress(stderr, done, total)
+  const bytes = await backUp(database, file, { replace: values.force, onProgress })
   return `Backed up ${printable(database)} to ${printable(file)}: ${bytes} bytes, checked.`
 }
 
-function putBack (backup: string, database: string): string {
-  const aside = restore(backup, database)
-  return `Restored ${printable(database)} from ${printable(backup)}.${aside === undefined ? '' : ` What was there is in ${printable(aside)}.`}`
+function restoreBackup (backup: string, database: string): string {
+  const oldDatabase = restore(backup, database)
+  const result = `Restored ${printable(database)} from ${printable(backup)}.`
+  return oldDatabase === undefined ? result : `${result} The old database is ${printable(oldDatabase)}.`
 }
 
 function parse (args: string[]) {
@@ -57,12 +60,12 @@ function parse (args: string[]) {
   }
 }
 
-/** The path of the file that DATABASE_URL names. */
-function databaseFile (env: Terminal['env']): string {
+/** The path of the SQLite file in DATABASE_URL. */
+function databasePath (env: Terminal['env']): string {
   const url = readDatabaseUrl(env)
-  if (!url.startsWith('sqlite:')) throw new Error('DATABASE_URL names a PostgreSQL database: back it up with pg_dump, and restore it with pg_restore.')
+  if (!url.startsWith('sqlite:')) throw new Error('DATABASE_URL names a PostgreSQL database; use pg_dump and pg_restore.')
   const path = url.slice('sqlite:'.length)
-  if (path === ':memory:') throw new Error('DATABASE_URL names a database in memory, of which there is no backup.')
+  if (path === ':memory:') throw new Error('DATABASE_URL names a database in memory, which has no backup.')
   return path
 }
 

@@ -1,38 +1,30 @@
 import { Console } from 'node:console'
 import { text } from 'node:stream/consumers'
 import Fastify from 'fastify'
-import { userActor } from '../audit/actor.ts'
 import cognitoAuth, { isCognitoAuthError, type VerifiedUser } from '../../plugins/cognito-auth/index.ts'
-import { keySetFetcher } from '../../plugins/cognito-auth/keys/fetch-key-set.ts'
 import { listIssuers, type Issuer } from '../../plugins/cognito-auth/issuers.ts'
-import { parseKeySet } from '../../plugins/cognito-auth/keys/key-set.ts'
 import { cognitoAuthOptions } from '../cognito/auth-options.ts'
 import { authenticationProblem } from '../cognito/authentication-problem.ts'
-import { ConfigError, readConfig, type Config } from '../config.ts'
-import { listPendingMigrations } from '../database/migrate.ts'
+import { readConfig, type Config } from '../config.ts'
 import { openDatabase } from '../database/open.ts'
 import type { Database } from '../database/tables.ts'
-import { rehearse } from '../database/transaction.ts'
+import { ConfigError } from '../environment/read.ts'
 import { Problem } from '../problems/catalogue.ts'
 import { findSignOut } from '../users/sign-out-queries.ts'
 import { refuseSignedOut } from '../users/sign-out.ts'
-import { bindIdentity, type NotBound } from '../users/bind-identity.ts'
-import { findUserByIdentity } from '../users/queries.ts'
-import { explainRefusal, isExplained, readLeniently } from './explain-refusal.ts'
+import { checkConnections, errorText } from './check-connections.ts'
+import { explainLocalUser } from './explain-local-user.ts'
+import { explainRejection, isTokenReason } from './explain-rejection.ts'
 import { printable } from './table.ts'
 import type { Terminal } from './terminal.ts'
+import { readTokenParts } from './token-parts.ts'
 
 const help = `npm run explain-token -- TOKEN      (or the token on standard input)
 
-Says whether the service, with the environment at hand, accepts a token, and if not, which check failed, what was expected,
-what was found, and what to do. It also checks the configuration itself. The token is not printed, and nothing is sent anywhere
-but to the configured key server. Exit status: 0 where the token is accepted, 1 where it is not.`
-
-const notBound: Record<NotBound, string> = {
-  unknown: 'But there is no local user for it: no_such_user. Add one (npm run users -- add), or set USER_PROVISIONING to auto.',
-  taken: 'But its username or e-mail address belongs to another local user: no_such_user. Remove or change that user first.',
-  email_not_verified: 'But its email_verified is not true: email_not_verified. Verify the address with Cognito, and sign in again.'
-}
+Says whether the service accepts a token with the current environment. For a rejected token, it names the failed check,
+the expected value, the found value and a fix. It also checks the key servers and the database. It does not print the
+token, and sends requests to the configured key servers only.
+Exit status: 0 if the service accepts the token, otherwise 1.`
 
 if (import.meta.main) process.exitCode = await explainToken(process.argv.slice(2), process)
 
@@ -44,9 +36,12 @@ export async function explainToken (args: string[], { env, stdin, stdout, stderr
     return 0
   }
   try {
-    const given = args[0] ?? await text(stdin)
-    const accepted = await explain(given.trim().replace(/^(authorization: *)?bearer +/i, ''), readConfig(env), line => console.log(line))
-    return accepted ? 0 : 1
+    const config = readConfig(env)
+    const input = args[0] ?? await text(stdin)
+    const token = input.trim().replace(/^(authorization: *)?bearer +/i, '')
+    const { isAccepted, lines } = await explain(token, config)
+    for (const line of lines) console.log(line)
+    return isAccepted ? 0 : 1
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error
     console.error(error.message)
@@ -54,43 +49,45 @@ export async function explainToken (args: string[], { env, stdin, stdout, stderr
   }
 }
 
-interface Explanation { accepted: boolean, lines: string[] }
+interface Explanation { isAccepted: boolean, lines: string[] }
 
-/** @returns whether the service accepts the token */
-async function explain (token: string, config: Config, print: (line: string) => void): Promise<boolean> {
+async function explain (token: string, config: Config): Promise<Explanation> {
   const issuers = listIssuers(config)
-  const db = openDatabase(config.databaseUrl, { mustExist: true })
+  const handle = openDatabase(config.databaseUrl, { mustExist: true })
+  const { db } = handle
   try {
-    const verdict = await verify(token, config)
-    const { accepted, lines } = verdict instanceof Problem ? refused(verdict, token, config, issuers) : await verified(verdict, token, config, db, issuers)
-    for (const line of [...lines, '', 'The configuration:']) print(line)
-    for (const issuer of issuers) print(await check(`keys of ${issuer.name}${issuer.optional ? ' (most pools do not have this issuer)' : ''}`, () => keyServer(issuer, config)))
-    print(await check('database', () => database(db)))
-    return accepted
+    const result = await verify(token, config)
+    const { isAccepted, lines } = result instanceof Problem
+      ? rejection(result, token, config, issuers)
+      : await explainUser(result, token, config, db, issuers)
+    return { isAccepted, lines: [...lines, '', 'Configuration:', ...await checkConnections(issuers, config, db)] }
   } finally {
-    await db.destroy()
+    await handle.close()
   }
 }
 
-/** The plugin of the service itself judges the token. */
+/** Verifies the token with the plugin of the service. */
 async function verify (token: string, config: Config): Promise<VerifiedUser | Problem> {
   const server = Fastify()
-  let verdict: VerifiedUser | Problem = new Problem('internal_error', 'The token was not judged.')
+  let result: VerifiedUser | Problem = new Problem('internal_error', 'The token was not verified.')
   await server.register(cognitoAuth, cognitoAuthOptions(config))
-  server.get('/', { onRequest: server.authenticate }, async ({ user }) => { verdict = user })
-  server.setErrorHandler(async error => { if (isCognitoAuthError(error)) verdict = authenticationProblem(error) })
+  server.get('/', { onRequest: server.authenticate }, async ({ user }) => { result = user })
+  server.setErrorHandler(async error => { if (isCognitoAuthError(error)) result = authenticationProblem(error) })
   await server.inject({ url: '/', headers: { authorization: `Bearer ${token}` } })
   await server.close()
-  return verdict
+  return result
 }
 
-function refused ({ code, message, reason }: Problem, token: string, config: Config, issuers: Issuer[]): Explanation {
-  if (!isExplained(reason)) return { accepted: false, lines: [`The token cannot be judged: ${code}`, `  ${message}`] }
-  const { expected, found, fix } = explainRefusal(reason, readLeniently(token), { ...config, issuers: issuers.map(({ name }) => name) }, Date.now())
+function rejection ({ code, message, reason }: Problem, token: string, config: Config, issuers: Issuer[]): Explanation {
+  if (!isTokenReason(reason)) {
+    return { isAccepted: false, lines: [`The service cannot verify this token: ${code}`, `  ${message}`] }
+  }
+  const rules = { ...config, issuers: issuers.map(({ name }) => name) }
+  const { expected, found, fix } = explainRejection(reason, readTokenParts(token), rules, Date.now())
   return {
-    accepted: false,
+    isAccepted: false,
     lines: [
-      `The token is refused: ${code}, ${reason}`,
+      `The service rejects this token: ${code}, ${reason}`,
       `  ${message}`,
       `  Expected  ${printable(expected)}`,
       `  Found     ${printable(found)}`,
@@ -99,53 +96,21 @@ function refused ({ code, message, reason }: Problem, token: string, config: Con
   }
 }
 
-async function verified (user: VerifiedUser, token: string, config: Config, db: Database, issuers: Issuer[]): Promise<Explanation> {
-  const good = `The token is good: an ${user.tokenUse} token of ${printable(user.username)}, until ${new Date(user.expiresAt * 1000).toISOString()}`
+/** Explains a valid token: the service may reject it because of a sign-out or its local user. */
+async function explainUser (
+  user: VerifiedUser, token: string, config: Config, db: Database, issuers: Issuer[]
+): Promise<Explanation> {
+  const expiry = new Date(user.expiresAt * 1000).toISOString()
+  const identity = `  It is a valid ${user.tokenUse} token of ${printable(user.username)} and expires at ${expiry}.`
   try {
     refuseSignedOut(await findSignOut(db, user), user)
-    const { accepted, text } = await localUser(user, config, db)
-    return { accepted, lines: [good, `  ${printable(text)}`] }
+    const { code, text } = await explainLocalUser(user, config.provisioning, db)
+    const isAccepted = code === undefined
+    const result = isAccepted ? 'The service accepts this token.' : `The service rejects this token: ${code}`
+    return { isAccepted, lines: [result, identity, `  ${printable(text)}`] }
   } catch (error) {
-    const why = error instanceof Problem
-      ? refused(error, token, config, issuers).lines
-      : [`  Whether there is a local user cannot be said: ${reason(error)}`]
-    return { accepted: false, lines: [good, ...why] }
+    if (error instanceof Problem) return rejection(error, token, config, issuers)
+    const cause = `  Its local user cannot be read: ${errorText(error)}`
+    return { isAccepted: false, lines: ['The service cannot accept this token: storage_unavailable', identity, cause] }
   }
-}
-
-async function localUser (verified: VerifiedUser, { provisioning }: Config, db: Database): Promise<{ accepted: boolean, text: string }> {
-  const refused = (text: string) => ({ accepted: false, text })
-  const accepted = (text: string) => ({ accepted: true, text })
-  const user = await findUserByIdentity(db, verified.issuer, verified.subject)
-  if (user !== undefined && !user.disabled) return accepted(`The local user is ${user.username}, number ${user.id}.`)
-  if (user !== undefined) return refused('But the local user is disabled: user_disabled. An administrator can enable it: npm run users -- enable.')
-  if (verified.tokenUse !== 'id') return refused('But no local user is bound to it: no_such_user. Come once with an id token: an access token has no e-mail address.')
-  // What its first request would do, done and undone.
-  const bound = await rehearse(db, transaction => bindIdentity(transaction, verified, { actor: userActor(verified), provision: provisioning === 'auto' }))
-  if (typeof bound === 'string') return refused(notBound[bound])
-  return accepted(bound.createdAt === bound.updatedAt ? 'A local user is made on its first request.' : `The local user ${bound.username} is bound to it on its first request.`)
-}
-
-async function keyServer ({ jwksUri }: Issuer, config: Config): Promise<string> {
-  const keys = parseKeySet(await keySetFetcher({})(jwksUri, new AbortController().signal), config)
-  return `${jwksUri} has the key ids ${[...keys.keys()].map(printable).join(', ')}`
-}
-
-async function database (db: Database): Promise<string> {
-  const pending = await listPendingMigrations(db)
-  if (pending.length > 0) throw new Error(`it lacks the migrations ${pending.join(', ')}; npm run migrate applies them`)
-  return 'answers, with every migration applied'
-}
-
-async function check (what: string, look: () => Promise<string>): Promise<string> {
-  try {
-    return `  ok      ${what}: ${await look()}`
-  } catch (error) {
-    return `  FAILED  ${what}: ${reason(error)}`
-  }
-}
-
-function reason (error: unknown): string {
-  if (!(error instanceof Error)) return String(error)
-  return printable(error.cause instanceof Error ? `${error.message}: ${error.cause.message}` : error.message)
 }

@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream'
 
-/** What a command needs of the process that runs it. `process` is one; a test has another. */
+/** The parts of `process` that a command uses. A test passes its own. */
 export interface Terminal {
   env: NodeJS.ProcessEnv
   stdin: Readable & { isTTY?: boolean }

@@ -74,9 +74,10 @@ async function run (args: string[], terminal: Terminal, print: (line: string) =>
   if (command === 'help') return help
   if (command === 'add') checkNewUser(first, second)
 
-  const db = openDatabase(readDatabaseUrl(terminal.env))
+  const database = openDatabase(readDatabaseUrl(terminal.env))
+  const { db } = database
   try {
-    await migrateToLatest(db)
+    await migrateToLatest(database)
     switch (command) {
       case 'list': return await list(db, first, json)
       case 'show': return show(await findOne(db, first), json)
@@ -88,7 +89,7 @@ async function run (args: string[], terminal: Terminal, print: (line: string) =>
       default: return await sync(db, { json, dryRun, force, pagesPerSecond }, terminal, print)
     }
   } finally {
-    await db.destroy()
+    await database.close()
   }
 }
 

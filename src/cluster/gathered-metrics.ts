@@ -1,6 +1,6 @@
 import type { Worker } from 'node:cluster'
 import { AggregatorRegistry } from 'prom-client'
-import type { Exposition } from '../telemetry/metrics-server.ts'
+import type { MetricsPage } from '../telemetry/metrics-server.ts'
 import { onWorkerMessage, sendToWorker, type WorkerMetrics } from './messages.ts'
 
 /** How long a worker may take to answer, in milliseconds. The scrape goes on without its metrics then. */
@@ -16,7 +16,7 @@ export class GatheredMetrics {
     onWorkerMessage(worker, 'measured', ({ id, metrics }) => this.#waiting.get(id)?.(metrics))
   }
 
-  async expose (workers: Worker[]): Promise<Exposition> {
+  async render (workers: Worker[]): Promise<MetricsPage> {
     const answers = await Promise.all(workers.filter(worker => worker.isConnected()).map(worker => this.#ask(worker)))
     // Labels differ by worker, so each value is the first and only one with its labels. By default prom-client leaves some metrics out.
     const registry = AggregatorRegistry.aggregate(answers.map(metrics => metrics.map(metric => ({ ...metric, aggregator: 'first' }))))

@@ -2,7 +2,7 @@ import cluster, { type Worker } from 'node:cluster'
 import { once } from 'node:events'
 import { setTimeout as wait } from 'node:timers/promises'
 import type { Logger } from 'pino'
-import { listenForScrapes, urlOf } from '../telemetry/metrics-server.ts'
+import { startMetricsServer, urlOf } from '../telemetry/metrics-server.ts'
 import { GatheredMetrics } from './gathered-metrics.ts'
 import { onWorkerMessage, sendToWorker, slotVariable } from './messages.ts'
 import { SharedCounts } from './shared-counts.ts'
@@ -47,7 +47,7 @@ export class Primary {
     if (!await this.#startWorker(1)) return this.#isStopping
     for (let slot = 2; slot <= workers; slot++) this.#replace(slot, undefined)
     if (port !== undefined) {
-      const server = await listenForScrapes({ host, port }, () => this.#metrics.expose(running()))
+      const server = await startMetricsServer({ host, port }, () => this.#metrics.render(running()))
       log.info(`Metrics served at ${urlOf(server)}/metrics`)
     }
     return true

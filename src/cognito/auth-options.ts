@@ -7,8 +7,7 @@ export interface TokenConfig {
   tokenUse: TokenUse[]
   endpoint: string | undefined
   jwksUri: string | undefined
-  /** Seconds. */
-  jwksMaxAge: number
+  jwksMaxAgeSeconds: number
   allowDevelopmentKeys: boolean
   /** The resource that the `aud` of an access token may name (RFC 8707). Default: `articles`. */
   resourceServer?: string
@@ -23,7 +22,7 @@ export function cognitoAuthOptions (config: TokenConfig): CognitoAuthOptions {
     audience: config.resourceServer ?? 'articles',
     endpoint: config.endpoint,
     jwksUri: config.jwksUri,
-    jwksCacheTtlSeconds: config.jwksMaxAge,
+    jwksCacheTtlSeconds: config.jwksMaxAgeSeconds,
     allowDevelopmentKeys: config.allowDevelopmentKeys,
     realm: 'articles'
   }

@@ -1,57 +1,61 @@
-// A query to PostgreSQL costs more than all the rest of a short request, and what one request asks for, others often ask for in
-// the same turn of the event loop: who is asking, and for the first page. So what a turn asks for is read in one go, once all of it
-// has been asked. Each asker gets what was there after it had asked, as if it had been alone; nothing is kept for the next.
-
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
-/** Databases take so many parameters in a query, and no more: PostgreSQL 65,535, SQLite 32,766. */
-const mostParameters = 1_000
+/** Databases limit the parameters of a query: PostgreSQL to 65,535, SQLite to 32,766. */
+const defaultMaxBatchSize = 1_000
 
-interface Asked<Question, Answer> {
-  question: Question
-  promise: Promise<Answer>
-  resolve: (answer: Promise<Answer>) => void
+interface Load<Item, Value> {
+  item: Item
+  promise: Promise<Value>
+  resolve: (value: Value) => void
   reject: (reason: unknown) => void
 }
 
-/** Reads from the database that are gathered over a turn of the event loop; the same one is made once for all who ask. */
-export class GatheredReads<Question, Answer> {
-  readonly #read: (questions: Question[]) => (question: Question) => Promise<Answer>
-  readonly #maxTogether: number
-  #asked = new Map<string, Asked<Question, Answer>>()
+/**
+ * Batches the loads of one turn of the event loop into one query, as DataLoader does. A query to PostgreSQL costs more than
+ * the rest of a short request, and many requests of a turn load the same kind of row.
+ *
+ * 1. Loads with the same key share one item of the batch.
+ * 2. The batch is dispatched after the turn, so a load sees everything that was committed before it.
+ * 3. Nothing is cached: a load after the dispatch joins the next batch.
+ */
+export class BatchLoader<Item, Value> {
+  readonly #loadBatch: (items: Item[]) => Promise<Value[]>
+  readonly #maxBatchSize: number
+  #pending = new Map<string, Load<Item, Value>>()
 
   /**
-   * @param read begins to read for the questions of a turn, no more than `maxTogether`, and gives the answer to each
-   * @param maxTogether how many questions are read in one turn; those left have the turns after it
+   * @param loadBatch loads the values of the items, in the order of the items
+   * @param maxBatchSize the most items of a batch; further batches follow in the next turns
    */
-  constructor (read: (questions: Question[]) => (question: Question) => Promise<Answer>, maxTogether = mostParameters) {
-    this.#read = read
-    this.#maxTogether = maxTogether
+  constructor (loadBatch: (items: Item[]) => Promise<Value[]>, maxBatchSize = defaultMaxBatchSize) {
+    this.#loadBatch = loadBatch
+    this.#maxBatchSize = maxBatchSize
   }
 
-  /** @param key what tells the question from others */
-  ask (key: string, question: Question): Promise<Answer> {
-    if (this.#asked.size === 0) setImmediate(() => this.#readAll())
-    const asked = this.#asked.get(key) ?? { question, ...Promise.withResolvers<Answer>() }
-    this.#asked.set(key, asked)
-    return asked.promise
+  /** @param key identifies the item */
+  load (key: string, item: Item): Promise<Value> {
+    if (this.#pending.size === 0) setImmediate(() => this.#dispatch())
+    const load = this.#pending.get(key) ?? { item, ...Promise.withResolvers<Value>() }
+    this.#pending.set(key, load)
+    return load.promise
   }
 
-  async #readAll (): Promise<void> {
-    const asked = [...this.#asked.values()]
-    this.#asked = new Map()
-    for (let n = 0; n < asked.length; n += this.#maxTogether) {
-      if (n > 0) await nextTurn()
-      this.#readTogether(asked.slice(n, n + this.#maxTogether))
+  async #dispatch (): Promise<void> {
+    const loads = [...this.#pending.values()]
+    this.#pending = new Map()
+    for (let start = 0; start < loads.length; start += this.#maxBatchSize) {
+      if (start > 0) await nextTurn()
+      this.#dispatchBatch(loads.slice(start, start + this.#maxBatchSize))
     }
   }
 
-  #readTogether (asked: Asked<Question, Answer>[]): void {
+  async #dispatchBatch (batch: Load<Item, Value>[]): Promise<void> {
     try {
-      const answer = this.#read(asked.map(({ question }) => question))
-      for (const { question, resolve } of asked) resolve(answer(question))
+      const values = await this.#loadBatch(batch.map(({ item }) => item))
+      if (values.length !== batch.length) throw new Error(`a batch of ${batch.length} items loaded ${values.length} values`)
+      for (const [index, value] of values.entries()) batch[index]?.resolve(value)
     } catch (error) {
-      for (const { reject } of asked) reject(error)
+      for (const { reject } of batch) reject(error)
     }
   }
 }

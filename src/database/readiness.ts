@@ -1,20 +1,20 @@
+import type { DatabaseHandle, SeparateConnection } from './handle.ts'
 import { listUnappliedMigrations } from './migrate.ts'
-import { openApart } from './open.ts'
-import type { Database } from './tables.ts'
 
 const cacheTtlMs = 1_000
 
 /**
- * Asks the database whether it answers and has this version's migrations. Anybody may ask, without a limit: concurrent calls
- * share one query, and its result or failure is cached for a second. On PostgreSQL the query has a connection of its own.
+ * Checks that the database responds and has this version's migrations. Anybody may ask for readiness, without a rate limit.
+ * So concurrent calls share one query, and its result or failure is cached for a second. On PostgreSQL the query has a
+ * connection of its own.
  */
 export class Readiness {
-  readonly #connection: ReturnType<typeof openApart>
+  readonly #connection: SeparateConnection
   #unapplied: Promise<string[]> | undefined
   #expiresAt = 0
 
-  constructor (db: Database) {
-    this.#connection = openApart(db)
+  constructor (database: DatabaseHandle) {
+    this.#connection = database.openSeparateConnection()
   }
 
   /** The names of the migrations that are not applied. */

@@ -1,6 +1,6 @@
 import type { Generated, Kysely } from 'kysely'
 
-/** Times are ISO 8601 texts in UTC with milliseconds: they sort as they are, and leave as they are. */
+/** Times are ISO 8601 texts in UTC with milliseconds. They sort as text, and responses contain them unchanged. */
 export interface Tables {
   users: UsersTable
   articles: ArticlesTable
@@ -16,12 +16,12 @@ export type Database = Kysely<Tables>
 export interface UsersTable {
   id: Generated<number>
   username: string
-  /** The username in lower case, in which it is searched. */
+  /** The username in lower case, for searches. */
   username_key: string
   email: string | null
-  /** The e-mail with its ASCII letters in lower case, by which it is compared. */
+  /** The e-mail address with its ASCII letters in lower case, for comparisons. */
   email_key: string | null
-  /** Who in Cognito this is; both null until bound. */
+  /** The identity in Cognito. Issuer and subject are null until the user is bound. */
   issuer: string | null
   subject: string | null
   /** 0 or 1: SQLite has no booleans. */
@@ -30,23 +30,23 @@ export interface UsersTable {
   updated_at: string
   /** When a run of `users sync` last saw the user in its pool. */
   seen_at: string | null
-  /** The newest sign-in of the user that a token told of, in seconds since the epoch. */
+  /** The newest sign-in in any token of the user, in seconds since the epoch. */
   auth_time: number | null
 }
 
 export interface ArticlesTable {
   id: Generated<number>
   name: string
-  /** The name in lower case, in which it is searched. */
+  /** The name in lower case, for searches. */
   name_key: string
   author_id: number | null
   created_at: string
   updated_at: string
-  /** Counts its changes. */
+  /** The number of changes, for the entity tag. */
   version: Generated<number>
 }
 
-/** Responses to requests with an `Idempotency-Key`, stored for as long as a retry is safe. */
+/** Responses to requests with an `Idempotency-Key`, stored until the key expires. */
 export interface IdempotencyKeysTable {
   user_id: number
   /** The method and the pattern of the path. */
@@ -59,7 +59,7 @@ export interface IdempotencyKeysTable {
   status: number | null
   /** A JSON object. */
   headers: string | null
-  /** The response's body as it was sent; null only inside the transaction that makes it. */
+  /** The body of the response. Null only inside the transaction that creates it. */
   answer: string | null
   expires_at: string
 }
@@ -71,39 +71,39 @@ export interface KeySetsTable {
   fetched_at: number
 }
 
-/** Sessions that were ended before their tokens expire. */
+/** Sessions that ended before their tokens expire. */
 export interface SignOutsTable {
   issuer: string
   subject: string
-  /** Sessions begun up to this second are over; seconds since the epoch. */
+  /** Sessions that began up to this second are over. In seconds since the epoch. */
   at: number
-  /** A session that is over whenever it began. */
+  /** One session that is over, whenever it began. */
   origin_jti: string | null
-  /** When the last token of such a session has expired. */
+  /** When the last token of such a session expires. */
   expires_at: string
 }
 
-/** Who did what to which user, kept also when the user is gone. */
+/** The audit log: actor, action and user. An entry stays after its user is deleted. */
 export interface AuditTable {
   id: Generated<number>
   at: string
   actor: string
   /** `user`, `client` or `service`; null in entries older than this column. */
   actor_kind: 'user' | 'client' | 'service' | null
-  /** The identity of the actor in Cognito; null for a part of the service. */
+  /** The identity of the actor in Cognito. Null for the service itself. */
   actor_issuer: string | null
   actor_subject: string | null
   action: string
   user_id: number
   username: string
-  /** What was changed and to what, in JSON. */
+  /** The changed fields with their new values, in JSON. */
   changes: string
 }
 
-/** A run of `users sync` that is under way, or was interrupted. */
+/** A run of `users sync` that is in progress or was interrupted. */
 export interface SyncRunsTable {
   user_pool_id: string
   started_at: string
-  /** Cognito's pagination token; null before the first page. */
+  /** Cognito's pagination token. Null before the first page. */
   next_page: string | null
 }

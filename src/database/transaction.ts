@@ -1,30 +1,30 @@
 import { setTimeout as wait } from 'node:timers/promises'
-import { isSerializationFailure } from './open.ts'
+import { isSerializationFailure } from './errors.ts'
 import type { Database } from './tables.ts'
 
-const mostTries = 7
-/** Milliseconds. */
-const firstPause = 5
+const maxAttempts = 7
+const firstBackoffMs = 5
 
 /**
- * Does the work in one transaction: in the one at hand, or else in a new one, again where the database could not put it in
- * order with others. The work must therefore touch nothing but the database it is handed, and wait for nothing else: transactions
- * share commits, and one that waits for another may wait for itself.
+ * Runs work in the current transaction, or in a new one. A new transaction is retried after a serialization failure.
+ *
+ * 1. The work uses only the database that it is given, because it may run several times.
+ * 2. The work waits for nothing else. Transactions share commits, and one that waits for another may wait for itself.
  */
 export async function inTransaction<Result> (db: Database, work: (transaction: Database) => Promise<Result>): Promise<Result> {
   if (db.isTransaction) return work(db)
-  for (let tries = 1; ; tries++) {
+  for (let attempts = 1; ; attempts++) {
     try {
       return await db.transaction().execute(work)
     } catch (error) {
-      if (tries === mostTries || !isSerializationFailure(error)) throw error
-      // Those that were in each other's way must not meet again.
-      await wait(Math.random() * firstPause * 2 ** tries)
+      if (attempts === maxAttempts || !isSerializationFailure(error)) throw error
+      // A random wait keeps the transactions that conflicted from conflicting again.
+      await wait(Math.random() * firstBackoffMs * 2 ** attempts)
     }
   }
 }
 
-/** Does the work in a transaction that is rolled back, and gives its result all the same. */
+/** Runs work in a transaction, rolls it back, and returns the result of the work. */
 export async function rehearse<Result> (db: Database, work: (transaction: Database) => Promise<Result>): Promise<Result> {
   const transaction = await db.startTransaction().execute()
   try {

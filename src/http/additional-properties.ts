@@ -1,12 +1,12 @@
 import type { DataValidateFunction, FuncKeywordDefinition } from 'ajv/dist/types/index.js'
 
-/** The most faults that a response names. */
+/** The largest number of faults in a response. */
 export const maxFaults = 20
 
 /**
- * Replaces Ajv's keyword `additionalProperties`, and stops at the 20th unknown member. It takes `false`, and no schema.
- * With `allErrors`, Ajv's own collects a fault for every unknown member: 120,000 of them blocked the event loop for 126 to 272 ms.
- * The number of all other faults is bounded by the schema.
+ * Replaces Ajv's keyword `additionalProperties`, and stops at the 20th unknown member. Its value is `false`, never a schema.
+ * With `allErrors`, Ajv's own keyword collects a fault for every unknown member. 120,000 of them blocked the event loop
+ * for 126 to 272 ms. The schema limits the number of all other faults.
  */
 export const additionalProperties: FuncKeywordDefinition = {
   keyword: 'additionalProperties',

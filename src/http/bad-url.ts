@@ -1,19 +1,20 @@
 import type { IncomingMessage } from 'node:http'
 import type { FastifyReply, FastifyRequest } from 'fastify'
 
-const reasons = new WeakMap<IncomingMessage, Error>()
+/** The errors of the router, by request. */
+const errors = new WeakMap<IncomingMessage, Error>()
 
 /**
- * Fastify's `frameworkErrors`: what the router cannot read would be answered outside of all hooks, without a limit. So it is routed
- * once more, to an address where nothing is.
+ * Fastify's `frameworkErrors`. Fastify answers a URL that the router cannot decode outside of all hooks, without a rate
+ * limit. So the request is routed again, to a path that no route has.
  */
-export function routeNowhere (error: Error, { raw }: FastifyRequest, reply: FastifyReply): void {
-  reasons.set(raw, error)
+export function routeBadUrl (error: Error, { raw }: FastifyRequest, reply: FastifyReply): void {
+  errors.set(raw, error)
   raw.url = '/%25'
   reply.server.routing(raw, reply.raw)
 }
 
-/** Why the router could not read the address of a request; undefined where it could. */
-export function whyUnroutable ({ raw }: FastifyRequest): Error | undefined {
-  return reasons.get(raw)
+/** The error of the router for a URL that it could not decode. */
+export function badUrlError ({ raw }: FastifyRequest): Error | undefined {
+  return errors.get(raw)
 }

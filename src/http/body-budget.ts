@@ -3,25 +3,27 @@ import { Transform, type TransformCallback } from 'node:stream'
 import { type Problem, temporaryProblem } from '../problems/catalogue.ts'
 
 interface BodyBudgetOptions {
-  /** For the bodies of one user, or of one address. */
+  /** The limit for the bodies of one user, or of one address. */
   maxOwnerBytes: number
-  /** For all bodies. */
+  /** The limit for all bodies together. */
   maxBytes: number
 }
 
-/** The bodies of one owner, the oldest first. */
+/** The unfinished bodies of one owner, the oldest first. */
 interface Share {
   owner: string
   bytes: number
   bodies: Set<ArrivingBody>
 }
 
-/** An unfinished request costs this beside its body: its objects and the buffers of its connection. */
+/** The memory of an unfinished request without its body: its objects, and the buffers of its connection. */
 const overheadBytes = 8 * 1024
 
+const tooManyUnfinished = 'Too many requests with unfinished bodies are in progress. Send the whole body at once, and try again.'
+
 /**
- * Bounds the memory of request bodies that are still arriving. A body counts with its whole length from the start.
- * Beyond a bound the oldest body is refused, never the new one. A client that sends its body at once is not affected.
+ * Limits the memory of request bodies that are still arriving. A body counts with its full length from the start.
+ * At a limit the oldest body is rejected, never the new one. A client that sends its body at once is not affected.
  */
 export class BodyBudget {
   readonly #options: BodyBudgetOptions
@@ -32,7 +34,7 @@ export class BodyBudget {
     this.#options = options
   }
 
-  /** The body of a request, as a stream that counts for the owner until it ends. */
+  /** Returns the body of a request as a stream. The body counts for the owner until the stream closes. */
   receive (owner: string, request: IncomingMessage, response: ServerResponse, maxBytes: number): ArrivingBody {
     const share = this.#shares.get(owner) ?? { owner, bytes: 0, bodies: new Set() }
     const body = new ArrivingBody(maxBytes)
@@ -47,10 +49,10 @@ export class BodyBudget {
   #add (share: Share, body: ArrivingBody): void {
     const bytes = body.maxBytes + overheadBytes
     while (share.bodies.size > 0 && share.bytes + bytes > this.#options.maxOwnerBytes) {
-      this.#refuseOldest(share, temporaryProblem('rate_limited', 'Too many unfinished requests are in progress.'))
+      this.#rejectOldest(share, temporaryProblem('rate_limited', tooManyUnfinished))
     }
     while (this.#shares.size > 0 && this.#bytes + bytes > this.#options.maxBytes) {
-      this.#refuseOldest(this.#largestShare(), temporaryProblem('overloaded', 'Too many unfinished requests are in progress.'))
+      this.#rejectOldest(this.#largestShare(), temporaryProblem('overloaded', tooManyUnfinished))
     }
     this.#shares.set(share.owner, share)
     share.bodies.add(body)
@@ -58,7 +60,7 @@ export class BodyBudget {
     this.#bytes += bytes
   }
 
-  #refuseOldest (share: Share, problem: Problem): void {
+  #rejectOldest (share: Share, problem: Problem): void {
     const [oldest] = share.bodies
     if (oldest === undefined) return
     this.#remove(share, oldest)
@@ -78,8 +80,8 @@ export class BodyBudget {
 }
 
 /**
- * Collects a body in one buffer, and passes it on in one piece. A body that comes byte by byte would otherwise take
- * some 100 bytes for each byte.
+ * Collects a body in one buffer, and emits it in one piece. A body that arrives byte by byte would otherwise take about
+ * 100 bytes of memory for each byte.
  */
 class ArrivingBody extends Transform {
   readonly maxBytes: number
@@ -94,18 +96,18 @@ class ArrivingBody extends Transform {
 
   override _transform (chunk: Buffer, _encoding: BufferEncoding, callback: TransformCallback): void {
     const isTooLarge = this.#length + chunk.length > this.maxBytes
-    // Fastify refuses a body that is too large when it reads the excess.
-    if (isTooLarge) this.#pass()
+    // Fastify rejects the body when it reads the excess.
+    if (isTooLarge) this.#emitBuffer()
     else this.#length += chunk.copy(this.#buffer, this.#length)
     callback(null, isTooLarge ? chunk : undefined)
   }
 
   override _flush (callback: TransformCallback): void {
-    this.#pass()
+    this.#emitBuffer()
     callback()
   }
 
-  #pass (): void {
+  #emitBuffer (): void {
     if (this.#length > 0) this.push(this.#buffer.subarray(0, this.#length))
     this.#length = 0
   }

@@ -3,63 +3,70 @@ import type { ServerResponse } from 'node:http'
 interface ConcurrencyLimitOptions {
   maxRunning: number
   maxWaiting: number
-  /** A request that waited for so long is refused. */
+  /** A request that has waited for this time is rejected. */
   maxWaitMs: number
 }
 
 /** The requests of one key. */
-interface Lane {
-  running: number
-  /** The callbacks of those that wait, the first one first. */
+interface Entry {
+  runningCount: number
+  /** The callbacks of waiting requests, the oldest first. */
   waiting: Set<(isAdmitted: boolean) => void>
 }
 
-/** Bounds how many requests of one key are in progress. A request is in progress until its response has closed. */
+/**
+ * Limits the requests in progress of each key, such as a user or an address. Further requests wait in a queue of that key.
+ * A request is in progress until its response has closed.
+ */
 export class ConcurrencyLimit {
   readonly #options: ConcurrencyLimitOptions
-  readonly #lanes = new Map<string, Lane>()
+  readonly #entries = new Map<string, Entry>()
 
   constructor (options: ConcurrencyLimitOptions) {
     this.#options = options
   }
 
-  /** Whether the request may begin. It is a promise where the request has to wait first. */
+  /**
+   * Whether the request may start. The result is a promise where the request waits first.
+   * @param mayWait asked only where the request cannot start at once
+   */
   admit (key: string, response: ServerResponse, mayWait: () => boolean): boolean | Promise<boolean> {
-    // A response that has closed never says so again.
+    // A closed response emits no further `close` event, so its place would never become free.
     if (response.closed) return false
-    const lane = this.#lanes.get(key) ?? { running: 0, waiting: new Set() }
-    if (lane.running < this.#options.maxRunning) {
-      lane.running++
-      this.#lanes.set(key, lane)
-      response.once('close', () => this.#leave(key, lane))
+    const entry = this.#entries.get(key) ?? { runningCount: 0, waiting: new Set() }
+    if (entry.runningCount < this.#options.maxRunning) {
+      entry.runningCount++
+      this.#entries.set(key, entry)
+      response.once('close', () => this.#release(key, entry))
       return true
     }
-    return mayWait() && lane.waiting.size < this.#options.maxWaiting && this.#wait(key, lane, response)
+    return mayWait() && entry.waiting.size < this.#options.maxWaiting && this.#wait(key, entry, response)
   }
 
-  #wait (key: string, lane: Lane, response: ServerResponse): Promise<boolean> {
+  #wait (key: string, entry: Entry, response: ServerResponse): Promise<boolean> {
     return new Promise(resolve => {
       const settle = (isAdmitted: boolean) => {
         clearTimeout(timer)
-        lane.waiting.delete(settle)
-        response.off('close', abandon)
-        if (isAdmitted) response.once('close', () => this.#leave(key, lane))
+        entry.waiting.delete(settle)
+        response.off('close', reject)
+        if (isAdmitted) response.once('close', () => this.#release(key, entry))
         resolve(isAdmitted)
       }
-      const abandon = () => settle(false)
-      const timer = setTimeout(abandon, this.#options.maxWaitMs)
-      response.once('close', abandon)
-      lane.waiting.add(settle)
+      const reject = () => settle(false)
+      const timer = setTimeout(reject, this.#options.maxWaitMs)
+      response.once('close', reject)
+      entry.waiting.add(settle)
     })
   }
 
-  #leave (key: string, lane: Lane): void {
-    const [next] = lane.waiting
+  /** Passes the place of a request to the oldest waiting request of its key. */
+  #release (key: string, entry: Entry): void {
+    const [next] = entry.waiting
     if (next !== undefined) {
       next(true)
       return
     }
-    lane.running--
-    if (lane.running === 0) this.#lanes.delete(key)
+    entry.runningCount--
+    if (entry.runningCount === 0) this.#entries.delete(key)
   }
 }

@@ -6,21 +6,24 @@ interface FairQueueOptions {
   maxWaitingPerUser: number
 }
 
-/** Runs at most so many expensive tasks at once. Users who have tasks waiting take turns, whoever has more of them. */
+/**
+ * Limits the number of expensive tasks that run at once, for all users together. Users with waiting tasks take turns.
+ * Compare `ConcurrencyLimit`: it limits each user alone, and ends with the response instead of the task.
+ */
 export class FairQueue {
   readonly #options: FairQueueOptions
-  /** In the order of their turns. */
+  /** The waiting tasks by user, in the order of the users' turns. */
   readonly #waiting = new Map<string, (() => void)[]>()
-  #running = 0
+  #runningCount = 0
   #waitingCount = 0
 
   constructor (options: FairQueueOptions) {
     this.#options = options
   }
 
-  /** @throws {Problem} `rate_limited` where too many tasks of the user wait, `overloaded` where too many of all users do */
+  /** @throws {Problem} `rate_limited` where too many tasks of the user wait, `overloaded` where too many of all users wait */
   async run<Result> (user: string, task: () => Promise<Result>): Promise<Result> {
-    if (this.#running < this.#options.maxRunning) this.#running++
+    if (this.#runningCount < this.#options.maxRunning) this.#runningCount++
     else await this.#waitForTurn(user)
     try {
       return await task()
@@ -31,8 +34,12 @@ export class FairQueue {
 
   #waitForTurn (user: string): Promise<void> {
     const waiting = this.#waiting.get(user) ?? []
-    if (waiting.length >= this.#options.maxWaitingPerUser) throw temporaryProblem('rate_limited', 'Too many searches of yours are in progress.')
-    if (this.#waitingCount >= this.#options.maxWaiting) throw temporaryProblem('overloaded', 'Too many searches are in progress.')
+    if (waiting.length >= this.#options.maxWaitingPerUser) {
+      throw temporaryProblem('rate_limited', 'Too many of your searches are waiting. Wait for their responses, and try again.')
+    }
+    if (this.#waitingCount >= this.#options.maxWaiting) {
+      throw temporaryProblem('overloaded', 'Too many searches are waiting. Try again later.')
+    }
     this.#waitingCount++
     this.#waiting.set(user, waiting)
     return new Promise(resolve => { waiting.push(resolve) })
@@ -41,12 +48,13 @@ export class FairQueue {
   #startNext (): void {
     const [next] = this.#waiting
     if (next === undefined) {
-      this.#running--
+      this.#runningCount--
       return
     }
     const [user, waiting] = next
     this.#waitingCount--
     waiting.shift()?.()
+    // The user's next turn comes after the turns of all others.
     this.#waiting.delete(user)
     if (waiting.length > 0) this.#waiting.set(user, waiting)
   }

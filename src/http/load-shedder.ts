@@ -1,169 +1,180 @@
-// Under more requests than a process can answer, all wait longer and longer, until it works for clients that have given up.
-// Refusing some of them keeps the answers of the others quick. What tells is not the number of requests in progress,
-// which slow clients drive up at no cost to anyone, nor a delay alone, which garbage to collect makes too: it is a line that
-// stays. CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
-//
-// Requests wait in three lines. In their sockets, for as long as the event loop works on those before them. Then, with a token
-// that is new, for it to be verified. And for one of the database's connections. The first line is judged by the round: as many
-// turns of the event loop, without a rest between them, as it takes for a crowd to come. What comes in one turn is committed and
-// answered in the turns after it, in which few others may come: such a turn says nothing by itself.
-
-/**
- * Lines in which nobody waits longer are short, in milliseconds. 1,000 clients that ask without a pause make rounds of 100 to
- * 200 where all are taken, and get the more answers a second for it, since what they commit and write is done together; but each
- * waits for two.
+/*
+ * Decides which requests to reject under overload, so that the others are served in time.
+ *
+ * A queue that stays long shows overload, as in CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
+ * The number of requests in progress does not show it, because slow clients raise that number at no cost to anyone.
+ * A delay alone does not show it either, because garbage collection causes delays too.
+ *
+ * A request waits in three queues:
+ * 1. In its socket, while the event loop works on earlier requests.
+ * 2. With a new token, until the token is verified.
+ * 3. For a connection to the database.
+ *
+ * The first queue is measured in rounds. A round is a number of turns of the event loop without idle time between them, until
+ * `minQueueLength` requests have arrived. One turn says nothing by itself: its requests are committed and answered in later turns.
  */
-const shortRound = 50
-const shortWait = 100
-/** Nor are lines long in which fewer stand: however slow the machine, they are in nobody's way. */
-const crowd = 64
-/** For how long a line stays, or stays away, before anything is concluded from it, in milliseconds. */
-const patience = 250
-/** How many more are taken in a turn, at least, after a round that was short; at most twice as many. */
-const step = 16
-/** What libuv reads at once. Where so many were ready, the turn goes on with what has come in the meantime: that is another. */
-const batch = 1_024
-/** With so much rest, in milliseconds, nobody had been left waiting in a socket. */
-const pause = 1
 
-/** Those who wait once their request has been read. */
-export interface Line {
+/** A round with less work than this leaves no standing queue. Long rounds serve more requests per second, but each waits for two. */
+const maxRoundMs = 50
+/** A queue whose oldest entry has waited for less than this is short. */
+const maxQueueWaitMs = 100
+/** A shorter queue delays nobody much, however slow the machine. */
+const minQueueLength = 64
+/** Shedding starts and ends after a queue has stayed long, or short, for this time. */
+const intervalMs = 250
+/** The limit of a turn grows by at least this number after a short round, and at most doubles. */
+const minLimitStep = 16
+/** libuv reads this number of sockets at once. Further requests of the same turn have arrived since, and count as another turn. */
+const maxTurnLength = 1_024
+/** After this idle time, no request was left waiting in a socket. */
+const minIdleMs = 1
+
+/** A queue of requests that have been read. */
+export interface Queue {
   waiting: number
-  /** For how long the first of them has waited at most, in milliseconds. */
+  /** The longest possible wait of the oldest entry, in milliseconds. */
   wait: number
 }
 
 export interface LoadShedderOptions {
-  /** Undefined where there are no connections to wait for. */
-  databaseLine: () => Line | undefined
-  /** Those whose token is to be verified. */
-  tokenLine: () => Line
-  /** Told when shedding begins and when it has ended. */
+  /** The queue for a connection to the database. Undefined for a database without a pool. */
+  databaseQueue: () => Queue | undefined
+  /** The queue of new tokens to verify. */
+  tokenQueue: () => Queue
+  /** Called when shedding starts and when it ends. */
   onChange: (isShedding: boolean) => void
 }
 
 export class LoadShedder {
   readonly #options: LoadShedderOptions
   #isShedding = false
+
+  // The current turn: all its requests, those that were eligible (not rejected for their token), and those accepted.
   #isInTurn = false
-  /** How many came in the turn, how many of them could be taken, and how many were. */
-  #inTurn = 0
-  #inLot = 0
-  #takenInTurn = 0
-  /** When the first request of the round came, and how long the event loop had been idle by then. */
-  #began = 0
-  #idle = 0
-  /** How many could be taken in the fullest turn of the round. */
-  #fullest = 0
-  #taken = 0
-  #refused = 0
-  /** How long the round has been refusing, and since when it is. */
-  #refusing = 0
-  #refusingSince: number | undefined
-  /** How many are taken in a turn, while load is shed. */
+  #turnLength = 0
+  #turnEligible = 0
+  #turnAccepted = 0
+
+  // The current round.
+  #roundStartMs = 0
+  #idleAtRoundStartMs = 0
+  /** The eligible requests in the fullest turn of the round. */
+  #maxTurnEligible = 0
+  #roundAccepted = 0
+  #roundRejected = 0
+  /** The time that rejections took in the round, and the start of the series of rejections that is going on. */
+  #rejectionMs = 0
+  #rejectingSinceMs: number | undefined
+
+  // While load is shed, a turn accepts at most `limit` of the `expectedLength` requests that the previous round predicts.
+  // They are drawn by lot. The first ones would always be the clients that retry at once.
   #limit = Infinity
-  /** Out of how many they are, as the round before had it, and by which lot: the first each time would be who asks again at once. */
-  #expected = 1
-  #offset = 0
-  /** When a line was found long for the first time, round after round, and when for the last. */
-  #longSince: number | undefined
-  #longUntil = 0
+  #expectedLength = 1
+  #lotOffset = 0
+
+  /** The first and the last round of the current series of rounds that found a long queue. */
+  #firstLongMs: number | undefined
+  #lastLongMs = 0
 
   constructor (options: LoadShedderOptions) {
     this.#options = options
   }
 
   /**
-   * Whether the request that has just come is to be refused. To be asked once for each that waited in a socket.
-   * @param hasNewToken whether its token would have to be verified
+   * Whether to reject the request that has just arrived. Call it once for each request that waited in a socket.
+   * @param hasNewToken whether the request's token would have to be verified
    */
-  refuses (hasNewToken: () => boolean): boolean {
-    if (!this.#isInTurn || this.#inTurn >= batch) this.#beginTurn()
-    const { databaseLine, tokenLine } = this.#options
-    this.#inTurn++
-    if (this.#isShedding && isLong(tokenLine()) && hasNewToken()) return this.#refuse()
-    const isTaken = !this.#isShedding || (this.#isDrawn() && !isLong(databaseLine()))
-    this.#inLot++
-    if (!isTaken) return this.#refuse()
-    this.#taken++
-    this.#takenInTurn++
-    this.#endRefusing()
+  rejects (hasNewToken: () => boolean): boolean {
+    if (!this.#isInTurn || this.#turnLength >= maxTurnLength) this.#startTurn()
+    const { databaseQueue, tokenQueue } = this.#options
+    this.#turnLength++
+    if (this.#isShedding && isLong(tokenQueue()) && hasNewToken()) return this.#reject()
+    const isAccepted = !this.#isShedding || (this.#isDrawn() && !isLong(databaseQueue()))
+    this.#turnEligible++
+    if (!isAccepted) return this.#reject()
+    this.#roundAccepted++
+    this.#turnAccepted++
+    this.#endRejecting()
     return false
   }
 
-  #refuse (): true {
-    this.#refused++
-    this.#refusingSince ??= performance.now()
+  /** Adds the time that delayed rejections took. It is no work for accepted requests. */
+  addRejectionTime (ms: number): void {
+    this.#rejectionMs += ms
+  }
+
+  #reject (): true {
+    this.#roundRejected++
+    this.#rejectingSinceMs ??= performance.now()
     return true
   }
 
-  /** That refusals which were put off have taken so many milliseconds now: time that is not for what was taken. */
-  noteRefusing (ms: number): void {
-    this.#refusing += ms
-  }
-
   #isDrawn (): boolean {
-    return this.#takenInTurn < this.#limit && (this.#inLot + this.#offset) % this.#expected < this.#limit
+    return this.#turnAccepted < this.#limit && (this.#turnEligible + this.#lotOffset) % this.#expectedLength < this.#limit
   }
 
-  #endRefusing (): void {
-    if (this.#refusingSince !== undefined) this.#refusing += performance.now() - this.#refusingSince
-    this.#refusingSince = undefined
+  #endRejecting (): void {
+    if (this.#rejectingSinceMs !== undefined) this.#rejectionMs += performance.now() - this.#rejectingSinceMs
+    this.#rejectingSinceMs = undefined
   }
 
-  #beginTurn (): void {
-    const now = performance.now()
-    const idle = performance.nodeTiming.idleTime
-    if (this.#isInTurn) this.#endRefusing()
+  #startTurn (): void {
+    const nowMs = performance.now()
+    const idleMs = performance.nodeTiming.idleTime
+    if (this.#isInTurn) this.#endRejecting()
     else setImmediate(this.#endTurn)
     this.#isInTurn = true
-    this.#fullest = Math.max(this.#fullest, this.#inLot)
-    this.#inTurn = 0
-    this.#inLot = 0
-    this.#takenInTurn = 0
-    if (this.#taken + this.#refused >= crowd || idle - this.#idle > pause) this.#beginRound(now, idle)
+    this.#maxTurnEligible = Math.max(this.#maxTurnEligible, this.#turnEligible)
+    this.#turnLength = 0
+    this.#turnEligible = 0
+    this.#turnAccepted = 0
+    const roundLength = this.#roundAccepted + this.#roundRejected
+    if (roundLength >= minQueueLength || idleMs - this.#idleAtRoundStartMs > minIdleMs) this.#startRound(nowMs, idleMs)
   }
 
   readonly #endTurn = (): void => {
     this.#isInTurn = false
-    this.#endRefusing()
+    this.#endRejecting()
   }
 
-  // Looks back at the round before: at the work for what was taken, with the commits and answers that it led to since.
-  #beginRound (now: number, idle: number): void {
-    const rest = idle - this.#idle
-    const work = now - this.#began - rest - this.#refusing
-    // What was taken or refused before a rest says nothing of now: whoever was in line has been answered since.
-    const hasRested = rest > shortRound
-    const isLate = !hasRested && ((work > shortRound && this.#fullest >= crowd) || this.#refused > 0)
-    this.#note(isLate || isLong(this.#options.databaseLine()) || isLong(this.#options.tokenLine()), rest > patience, now)
-    const fitting = Math.floor(this.#taken * shortRound / Math.max(work, 1))
+  /** Evaluates the previous round: the work for its accepted requests, with the commits and responses since. */
+  #startRound (nowMs: number, idleMs: number): void {
+    const restMs = idleMs - this.#idleAtRoundStartMs
+    const workMs = nowMs - this.#roundStartMs - restMs - this.#rejectionMs
+    // A round before a rest says nothing about the present: its requests have their responses.
+    const hasRested = restMs > maxRoundMs
+    const isLate = !hasRested && ((workMs > maxRoundMs && this.#maxTurnEligible >= minQueueLength) || this.#roundRejected > 0)
+    const isLongNow = isLate || isLong(this.#options.databaseQueue()) || isLong(this.#options.tokenQueue())
+    this.#updateShedding(isLongNow, restMs > intervalMs, nowMs)
+    const affordable = Math.floor(this.#roundAccepted * maxRoundMs / Math.max(workMs, 1))
     if (!this.#isShedding) this.#limit = Infinity
-    else if (work > shortRound) this.#limit = Math.max(crowd, fitting)
-    else if (this.#refused > 0) this.#limit = Math.max(this.#limit + step, Math.min(this.#limit * 2, fitting))
-    this.#expected = hasRested ? 1 : Math.max(1, this.#fullest)
-    this.#offset = Math.floor(Math.random() * this.#expected)
-    this.#began = now
-    this.#idle = idle
-    this.#fullest = 0
-    this.#taken = 0
-    this.#refused = 0
-    this.#refusing = 0
+    else if (workMs > maxRoundMs) this.#limit = Math.max(minQueueLength, affordable)
+    else if (this.#roundRejected > 0) this.#limit = Math.max(this.#limit + minLimitStep, Math.min(this.#limit * 2, affordable))
+    this.#expectedLength = hasRested ? 1 : Math.max(1, this.#maxTurnEligible)
+    this.#lotOffset = Math.floor(Math.random() * this.#expectedLength)
+    this.#roundStartMs = nowMs
+    this.#idleAtRoundStartMs = idleMs
+    this.#maxTurnEligible = 0
+    this.#roundAccepted = 0
+    this.#roundRejected = 0
+    this.#rejectionMs = 0
   }
 
-  #note (isLong: boolean, isNew: boolean, now: number): void {
-    if (!isLong || isNew) this.#longSince = undefined
-    if (isLong) {
-      this.#longSince ??= now
-      this.#longUntil = now
+  #updateShedding (isLongNow: boolean, isNewSeries: boolean, nowMs: number): void {
+    if (!isLongNow || isNewSeries) this.#firstLongMs = undefined
+    if (isLongNow) {
+      this.#firstLongMs ??= nowMs
+      this.#lastLongMs = nowMs
     }
-    const isShedding = this.#isShedding ? now - this.#longUntil <= patience : this.#longSince !== undefined && now - this.#longSince >= patience
+    const isShedding = this.#isShedding
+      ? nowMs - this.#lastLongMs <= intervalMs
+      : this.#firstLongMs !== undefined && nowMs - this.#firstLongMs >= intervalMs
     if (isShedding === this.#isShedding) return
     this.#isShedding = isShedding
     this.#options.onChange(isShedding)
   }
 }
 
-function isLong (line: Line | undefined): boolean {
-  return line !== undefined && line.waiting >= crowd && line.wait > shortWait
+function isLong (queue: Queue | undefined): boolean {
+  return queue !== undefined && queue.waiting >= minQueueLength && queue.wait > maxQueueWaitMs
 }

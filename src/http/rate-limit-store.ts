@@ -1,27 +1,27 @@
 import type { FastifyRateLimitStore } from '@fastify/rate-limit'
 
-/** How many keys are counted at the same time, per limiter. */
+/** The largest number of keys in one store. */
 const maxKeys = 50_000
 
 interface Window {
   count: number
-  /** By the monotonic clock. */
+  /** The time on the monotonic clock. */
   startedAtMs: number
 }
 
 type Callback = (error: Error | null, result?: { current: number, ttl: number }) => void
 
 /**
- * A store for `@fastify/rate-limit` on the monotonic clock. The library's own store reads the wall clock: when that clock
- * is set back by an hour, a full window stays full for an hour.
+ * A store for `@fastify/rate-limit` that uses the monotonic clock. The library's own store uses the wall clock: when that
+ * clock is set back by an hour, an exceeded limit stays exceeded for an hour.
  */
 export class RateLimitStore implements FastifyRateLimitStore {
-  /** The window that began first comes first, and ends first. */
+  /** The oldest window comes first. */
   readonly #windows = new Map<string, Window>()
 
   incr (key: string, callback: Callback, windowMs: number): void {
     const nowMs = performance.now()
-    const window = this.#find(key, windowMs, nowMs) ?? this.#begin(key, nowMs)
+    const window = this.#find(key, windowMs, nowMs) ?? this.#start(key, nowMs)
     window.count++
     callback(null, { current: window.count, ttl: window.startedAtMs + windowMs - nowMs })
   }
@@ -37,7 +37,7 @@ export class RateLimitStore implements FastifyRateLimitStore {
     return new RateLimitStore()
   }
 
-  #begin (key: string, startedAtMs: number): Window {
+  #start (key: string, startedAtMs: number): Window {
     const window = { count: 0, startedAtMs }
     this.#windows.delete(key)
     this.#windows.set(key, window)

@@ -3,7 +3,7 @@ import type { Cluster, Redis, RedisOptions } from 'ioredis'
 
 /** A Redis that holds the counts of the rate limits, and whether it does so now. */
 export interface RedisConnection {
-  redis: Redis | Cluster
+  client: Redis | Cluster
   isShared (): boolean
   /** Reports that a command succeeded. */
   reportSuccess (): void
@@ -25,12 +25,12 @@ const options: RedisOptions = {
  * One line in the log tells when limits become local, and one when they are shared again.
  */
 export async function connectRedis (url: string, log: FastifyBaseLogger): Promise<RedisConnection> {
-  const redis = await createClient(url)
+  const client = await createClient(url)
   let isShared = true
   // A server that refuses commands accepts connections all the same.
   let isRefused = false
   const connection = {
-    redis,
+    client,
     isShared: () => isShared,
     reportSuccess: () => {
       if (!isShared) log.info('rate limits are shared again')
@@ -43,9 +43,9 @@ export async function connectRedis (url: string, log: FastifyBaseLogger): Promis
       isShared = false
     }
   }
-  redis.on('error', connection.reportFailure)
-  redis.on('ready', () => { if (!isRefused) connection.reportSuccess() })
-  await redis.connect().catch(() => {})
+  client.on('error', connection.reportFailure)
+  client.on('ready', () => { if (!isRefused) connection.reportSuccess() })
+  await client.connect().catch(() => {})
   return connection
 }
 

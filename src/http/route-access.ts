@@ -2,7 +2,7 @@ import type { FastifyInstance, onRequestAsyncHookHandler, RouteOptions } from 'f
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** Who may call the route: anybody, or whoever the hooks of its scope let in. `guardRoutes` sets `guarded`. */
+    /** `public`: every client may call the route. `guarded`: the guards of its scope decide. `guardRoutes` sets the latter. */
     access?: 'public' | 'guarded'
   }
 }
@@ -17,8 +17,8 @@ export function guardRoutes (scope: FastifyInstance, hooks: onRequestAsyncHookHa
 }
 
 /**
- * Stops the start where a route of the scope is neither guarded nor declared public.
- * A new folder without a guard would otherwise serve everybody.
+ * Prevents the start where a route of the scope is neither guarded nor declared public.
+ * A new folder without a guard would otherwise serve every client.
  */
 export function requireAccess (scope: FastifyInstance): void {
   const routes: RouteOptions[] = []

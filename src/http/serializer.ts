@@ -3,20 +3,20 @@ import type { FastifyRouteSchemaDef } from 'fastify/types/schema.js'
 
 type Serialize = (value: unknown) => string
 
-// Many routes share theirs.
-const known = new WeakMap<object, Serialize>()
+// Many routes share a schema.
+const serializers = new WeakMap<object, Serialize>()
 
 /**
- * The text of a value in JSON, as a schema says that refers to no others. It is compiled once there is something to serialise: a
- * start would wait for all of them.
+ * Serialises a value as JSON by a schema without references to other schemas.
+ * A schema is compiled when the first response needs it, so that the service starts faster.
  */
 export function serialize (schema: object, value: unknown): string {
-  let serializer = known.get(schema)
-  if (serializer === undefined) known.set(schema, serializer = buildSerializer(schema))
+  let serializer = serializers.get(schema)
+  if (serializer === undefined) serializers.set(schema, serializer = buildSerializer(schema))
   return serializer(value)
 }
 
-/** Fastify's serializer compiler, for schemas that refer to no others. */
+/** Fastify's serializer compiler, for schemas without references to other schemas. */
 export function compileSerializer ({ schema }: FastifyRouteSchemaDef<object>): Serialize {
   return value => serialize(schema, value)
 }

@@ -2,10 +2,10 @@ import type { Server } from 'node:http'
 import { LogController, type FastifyHttpOptions } from 'fastify'
 import type { DestinationStream } from 'pino'
 import { serializeError } from '../telemetry/error-serializer.ts'
-import { routeNowhere } from './bad-url.ts'
 import { removeBasePath } from './base-path.ts'
+import { routeBadUrl } from './bad-url.ts'
 import { maxBodyBytes } from './body-limit.ts'
-import { brokenRequestHandler } from './client-error.ts'
+import { createClientErrorHandler } from './client-error.ts'
 import { requestId } from './request-id.ts'
 
 interface ServerSettings {
@@ -27,27 +27,27 @@ export function serverOptions ({ level, trustProxy, keepAliveTimeoutSeconds, bas
     trustProxy,
     routerOptions: { ignoreTrailingSlash: true },
     bodyLimit: maxBodyBytes,
-    // The migration of a large table may take longer than any time-out.
+    // A plugin runs the migrations, and a large table may take longer than any timeout.
     pluginTimeout: 0,
     http: {
       // A token of a user in 100 groups has 12 kB, and a token may have 16 kB. Node's default is 16 kB for all headers.
       maxHeaderSize: 32 * 1024,
-      // Long enough for a slow client, and too short for a client that only holds a connection.
+      // Enough for a slow client. A client that only occupies a connection loses it.
       headersTimeout: 10_000,
-      // Node looks for late clients at this interval.
+      // Node checks these timeouts at this interval.
       connectionsCheckingInterval: 2_000,
-      // Node would answer a missing Host header without a problem detail. The plugin `http` checks the header instead.
+      // Node would reject a missing Host header without a problem detail. The plugin `http` checks the header instead.
       requireHostHeader: false
     },
     requestTimeout: 30_000,
-    // Ends a connection without any traffic, such as one whose client reads no response.
+    // Closes a connection without any traffic, such as one whose client reads no response.
     connectionTimeout: 60_000,
-    // Load balancers close idle connections after a minute or more. The service must not close first.
+    // Load balancers close idle connections after 60 s or more. The service must not close first.
     keepAliveTimeout: keepAliveTimeoutSeconds * 1_000,
     ...(basePath !== '' && { rewriteUrl: removeBasePath(basePath) }),
-    // During a graceful shutdown, open connections are served until they are told to close.
+    // During a graceful shutdown, open connections are served until a response closes them.
     return503OnClosing: false,
-    frameworkErrors: routeNowhere,
-    clientErrorHandler: brokenRequestHandler()
+    frameworkErrors: routeBadUrl,
+    clientErrorHandler: createClientErrorHandler()
   }
 }

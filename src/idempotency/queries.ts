@@ -4,28 +4,33 @@ import type { StoredResponse } from './stored-response.ts'
 
 export interface IdempotencyKey {
   userId: number
+  /** The method and the pattern of the path. */
   route: string
   key: string
 }
 
 export interface Fingerprints {
-  /** A digest of the body. */
+  /** The digest of the body. */
   fingerprint: string
-  /** A digest of method, path and body; null where a version before this one stored the row. */
+  /** The digest of method, path and body; null in a row of an older version. */
   requestFingerprint: string | null
 }
 
 export interface StoredRequest extends Fingerprints {
-  /** The body alone where a version before this one stored the row. */
+  /** The body alone in a row of an older version. */
   response: StoredResponse | string
 }
 
 /**
- * Takes a key for the request at hand; false where another request has it, whose answer can then be found. The primary key is
- * expected to be violated by such a request, and `on conflict` handles it.
- * @throws {Problem} `no_such_user` where the foreign key `user_id` is violated: the user was removed meanwhile
+ * Inserts a key. Returns false where an earlier request has the same key, so that its response can be found.
+ * @throws {Problem} `no_such_user` where the user was removed meanwhile, which violates the foreign key `user_id`
  */
-export async function insertKey (db: Database, { userId, route, key }: IdempotencyKey, { fingerprint, requestFingerprint }: Fingerprints, expiresAt: string): Promise<boolean> {
+export async function insertKey (
+  db: Database,
+  { userId, route, key }: IdempotencyKey,
+  { fingerprint, requestFingerprint }: Fingerprints,
+  expiresAt: string
+): Promise<boolean> {
   const row = await db.insertInto('idempotency_keys')
     .values({ user_id: userId, route, key, fingerprint, request_fingerprint: requestFingerprint, expires_at: expiresAt })
     .onConflict(conflict => conflict.doNothing())
@@ -35,6 +40,7 @@ export async function insertKey (db: Database, { userId, route, key }: Idempoten
   return row !== undefined
 }
 
+/** Finds the request that has a key, with its response, or undefined. */
 export async function findStoredRequest (db: Database, { userId, route, key }: IdempotencyKey): Promise<StoredRequest | undefined> {
   const row = await db.selectFrom('idempotency_keys')
     .select(['fingerprint', 'request_fingerprint as requestFingerprint', 'answer', 'status', 'headers'])
@@ -47,24 +53,30 @@ export async function findStoredRequest (db: Database, { userId, route, key }: I
   return { fingerprint, requestFingerprint, response }
 }
 
-export async function updateResponse (db: Database, { userId, route, key }: IdempotencyKey, { status, headers, body }: StoredResponse): Promise<void> {
-  await db.updateTable('idempotency_keys').set({ status, headers: JSON.stringify(headers), answer: body })
+/** Stores the response to the request that has a key. */
+export async function updateResponse (
+  db: Database, { userId, route, key }: IdempotencyKey, { status, headers, body }: StoredResponse
+): Promise<void> {
+  await db.updateTable('idempotency_keys')
+    .set({ status, headers: JSON.stringify(headers), answer: body })
     .where('user_id', '=', userId).where('route', '=', route).where('key', '=', key)
     .execute()
 }
 
-/** Forgets one key, if it has expired. */
+/** Deletes a key if it has expired. */
 export async function deleteExpiredKey (db: Database, { userId, route, key }: IdempotencyKey, now: string): Promise<void> {
   await db.deleteFrom('idempotency_keys')
     .where('user_id', '=', userId).where('route', '=', route).where('key', '=', key).where('expires_at', '<=', now)
     .execute()
 }
 
-/** Forgets at most `limit` expired keys, and says how many. */
+/** Deletes at most `limit` expired keys. Returns their number. */
 export async function deleteExpiredKeys (db: Database, now: string, limit: number): Promise<number> {
   const { numDeletedRows } = await db.deleteFrom('idempotency_keys')
     .where(({ eb, refTuple, selectFrom }) => eb(refTuple('user_id', 'route', 'key'), 'in',
-      selectFrom('idempotency_keys').select(['user_id', 'route', 'key']).where('expires_at', '<=', now).limit(limit).$asTuple('user_id', 'route', 'key')))
+      selectFrom('idempotency_keys').select(['user_id', 'route', 'key'])
+        .where('expires_at', '<=', now).limit(limit)
+        .$asTuple('user_id', 'route', 'key')))
     .executeTakeFirst()
   return Number(numDeletedRows)
 }

@@ -5,7 +5,7 @@ const text = (maxLength: number, examples: string[]) => Type.String({ maxLength,
 
 export const ProblemSchema = Type.Object({
   type: Type.String({ format: 'uri', maxLength: 100, examples: ['urn:problem-type:articles:invalid_auth_token'] }),
-  title: text(100, ['The token is refused']),
+  title: text(100, ['The token is not valid']),
   status: Type.Integer({ minimum: 400, maximum: 599, format: 'int32', examples: [401] }),
   detail: text(1000, ['The signature does not verify.']),
   code: text(50, ['invalid_auth_token']),
@@ -15,7 +15,7 @@ export const ProblemSchema = Type.Object({
     path: Type.String({ maxLength: 1000, description: 'A JSON pointer (RFC 6901) into that part of the request.', examples: ['/name'] }),
     message: text(1000, ['is required'])
   }), { maxItems: 20 }))
-}, { title: 'Problem', description: 'What went wrong (RFC 9457). `code` is for programs, `detail` for people.' })
+}, { title: 'Problem', description: 'A problem detail (RFC 9457). `code` is for programs, `detail` for people.' })
 
 export type ProblemBody = Static<typeof ProblemSchema>
 

@@ -1,6 +1,7 @@
-// Capturing a stack takes longer than verifying a signature. A refusal is no fault of the code, so it has no stack.
-
-/** An error that does not say where it was made. */
+/**
+ * An error without a stack trace, for expected errors. Capturing a stack trace takes longer than verifying a signature.
+ * Unexpected errors keep theirs.
+ */
 export class StacklessError extends Error {
   constructor (message: string, options?: ErrorOptions) {
     const { stackTraceLimit } = Error

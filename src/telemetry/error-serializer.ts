@@ -1,6 +1,6 @@
 import { stdSerializers } from 'pino'
 
-/** What the log says of an error. */
+/** An error in the log. */
 export type LoggedError = {
   type: string
   message: string
@@ -10,8 +10,8 @@ export type LoggedError = {
 }
 
 /**
- * pino's serializer of what was thrown, with its causes in message and stack, but without what libraries hang on theirs: ioredis adds the command
- * that failed, which may be AUTH with its password, and others the request or the client.
+ * Serializes an error for the log. Like pino's serializer, it adds the causes to message and stack. Unlike pino's, it drops
+ * other properties: ioredis adds the failed command, which may be AUTH with its password.
  */
 export function serializeError (error: unknown): LoggedError {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error), stack: '' }

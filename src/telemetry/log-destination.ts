@@ -1,18 +1,21 @@
-// pino's own destination makes a buffer of each write, which only a full collection of garbage frees: 60 MB under load. And a
-// write a line would be a tenth of a short request.
+// pino's own destination allocates a buffer for each write, and only a full garbage collection frees these buffers: 60 MB
+// under load. One write per line would take a tenth of the time of a short request.
 
 import { writeSync } from 'node:fs'
 
-/** How long there is a wait for a pipe that is full, and how often it is tried, in milliseconds. */
-const patience = 1_000
-const pause = 5
+/** Time to wait for space in a full pipe. The event loop is blocked meanwhile. */
+const maxWaitMs = 1_000
+const retryIntervalMs = 5
 
-/** Writes lines to a file descriptor, those of one turn of the event loop together. Where they cannot be written, they are lost, and nothing else is. */
-export class LogStream {
+/**
+ * Writes log lines to a file descriptor. All lines of one turn of the event loop are written together. Lines that cannot
+ * be written are lost, without an error.
+ */
+export class LogDestination {
   readonly #descriptor: number
   #lines = ''
-  /** Whether the last wait was in vain: there is no other before something could be written again. */
-  #stalled = false
+  /** Whether the last wait failed. The next write does not wait then. */
+  #isStalled = false
 
   constructor (descriptor: number) {
     this.#descriptor = descriptor
@@ -23,21 +26,21 @@ export class LogStream {
     this.#lines += line
   }
 
-  /** Writes what has not been written yet; to be called before the process ends. */
+  /** Writes all buffered lines. Call it before the process ends. */
   flush (): void {
     let rest: string | Buffer = this.#lines
     this.#lines = ''
-    const deadline = performance.now() + (this.#stalled ? 0 : patience)
+    const deadline = performance.now() + (this.#isStalled ? 0 : maxWaitMs)
     while (rest.length > 0) {
       try {
         const written: number = typeof rest === 'string' ? writeSync(this.#descriptor, rest) : writeSync(this.#descriptor, rest)
         rest = written < Buffer.byteLength(rest) ? Buffer.from(rest).subarray(written) : ''
-        this.#stalled = false
+        this.#isStalled = false
       } catch (error) {
         const isFull = error instanceof Error && 'code' in error && error.code === 'EAGAIN'
-        this.#stalled = isFull && performance.now() >= deadline
-        if (!isFull || this.#stalled) return
-        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, pause)
+        this.#isStalled = isFull && performance.now() >= deadline
+        if (!isFull || this.#isStalled) return
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, retryIntervalMs)
       }
     }
   }

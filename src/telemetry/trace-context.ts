@@ -1,25 +1,26 @@
 import type { IncomingHttpHeaders } from 'node:http'
 
-/** Where in somebody's trace a request belongs. */
+/** The place of a request in the trace of its client. */
 export interface TraceParent {
   traceId: string
-  /** The span that asked. */
+  /** The span of the client. */
   parentId: string
-  /** Whether who asked keeps the trace. */
+  /** Whether the client records the trace. */
   sampled: boolean
 }
 
 // https://www.w3.org/TR/trace-context/#traceparent-header
 const traceparent = /^(?!ff)([0-9a-f]{2})-(?!0{32})([0-9a-f]{32})-(?!0{16})([0-9a-f]{16})-([0-9a-f]{2})(-[ -~]*)?$/
-const longest = 256
+const maxHeaderLength = 256
 
-/** The trace that a `traceparent` header names; undefined where it is not well formed, as two of them in one are not. */
+/** Reads a `traceparent` header. Returns undefined for a malformed header, such as two values in one. */
 export function readTraceParent (header: string | string[] | undefined): TraceParent | undefined {
-  if (typeof header !== 'string' || header.length > longest) return undefined
-  const [, version, traceId, parentId, flags = '', more] = traceparent.exec(header) ?? []
+  if (typeof header !== 'string' || header.length > maxHeaderLength) return undefined
+  const [, version, traceId, parentId, flags = '', extension] = traceparent.exec(header) ?? []
   if (traceId === undefined || parentId === undefined) return undefined
-  // Only a version to come may say more.
-  return version === '00' && more !== undefined ? undefined : { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
+  // Only a version after 00 may have an extension.
+  if (version === '00' && extension !== undefined) return undefined
+  return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
 }
 
 interface TracedRequest {
@@ -27,7 +28,7 @@ interface TracedRequest {
   headers: IncomingHttpHeaders
 }
 
-/** The trace that a request belongs to: that of its span, or else that of its caller. */
+/** The trace of a request: that of its span, or else that of its client. */
 export function traceIdOf ({ span, headers }: TracedRequest): string | undefined {
   return span?.traceId ?? readTraceParent(headers.traceparent)?.traceId
 }

@@ -1,7 +1,10 @@
 import { trace, TraceFlags, type Context, type TextMapGetter, type TextMapPropagator, type TextMapSetter } from '@opentelemetry/api'
 import { readTraceParent } from './trace-context.ts'
 
-/** Takes traces over from `traceparent`, read by the same rules as for the log; the service calls nobody that it would hand them on to. */
+/**
+ * Reads the trace of a request from `traceparent`, by the same rules as the log. The service propagates no trace: it calls
+ * no other service of its own.
+ */
 export class TraceParentPropagator implements TextMapPropagator {
   inject (_context: Context, _carrier: unknown, _setter: TextMapSetter): void {}
 
@@ -9,7 +12,8 @@ export class TraceParentPropagator implements TextMapPropagator {
     const parent = readTraceParent(getter.get(carrier, 'traceparent'))
     if (parent === undefined) return context
     const { traceId, parentId, sampled } = parent
-    return trace.setSpanContext(context, { traceId, spanId: parentId, traceFlags: sampled ? TraceFlags.SAMPLED : TraceFlags.NONE, isRemote: true })
+    const traceFlags = sampled ? TraceFlags.SAMPLED : TraceFlags.NONE
+    return trace.setSpanContext(context, { traceId, spanId: parentId, traceFlags, isRemote: true })
   }
 
   fields (): string[] {

@@ -1,6 +1,6 @@
 import type { Actor } from '../audit/actor.ts'
 import { insertAudit } from '../audit/queries.ts'
-import { isConflict } from '../database/open.ts'
+import { isConflict } from '../database/errors.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
 import { bindUser, findUserByEmail, findUserByIdentity, insertUser, type User } from './queries.ts'

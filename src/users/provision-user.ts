@@ -13,11 +13,11 @@ export function refuseDisabled (user: User | undefined): void {
 
 /**
  * The local user that bars a verified one without a local user from administration, if it is disabled.
- * An access token has no e-mail address, so its username decides.
+ * Without a verified e-mail address that is known here, the username decides. An access token has no address, and people can
+ * change their address in Cognito to one that is unknown here. They cannot change their username.
  */
 export async function findUnboundUser (db: Database, verified: VerifiedUser): Promise<User | undefined> {
-  if (verified.tokenUse === 'id') return findBindable(db, verified)
-  return findUnboundUserByUsername(db, verified.username)
+  return await findBindable(db, verified) ?? findUnboundUserByUsername(db, verified.username)
 }
 
 /**

@@ -1,4 +1,4 @@
-import { isForeignKeyViolation } from '../database/open.ts'
+import { isForeignKeyViolation } from '../database/errors.ts'
 import { Problem } from '../problems/catalogue.ts'
 
 /**

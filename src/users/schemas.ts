@@ -1,9 +1,11 @@
 import { Type, type Static } from '@sinclair/typebox'
+import { entityTag } from '../http/conditional-request.ts'
+import { ResourceIdSchema } from '../http/resource-id.ts'
+import { serialize } from '../http/serializer.ts'
+import { TimestampSchema } from '../http/text-schema.ts'
 
-const id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] })
 const shownEmail = Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, examples: ['alice@example.com'] })
 const subject = { maxLength: 255, examples: ['c4a5d0d2-0001-4000-8000-000000000001'] }
-const dateTime = Type.String({ format: 'date-time', maxLength: 24, examples: ['2026-11-23T10:00:00.000Z'] })
 
 // As Cognito has them: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html
 const username = Type.String({
@@ -20,7 +22,7 @@ const email = Type.String({
 })
 
 export const MeSchema = Type.Object({
-  id,
+  id: ResourceIdSchema,
   username: Type.String({ maxLength: 255, examples: ['alice'] }),
   email: shownEmail,
   sub: Type.String({ ...subject, description: "The subject of the user's tokens." }),
@@ -28,18 +30,17 @@ export const MeSchema = Type.Object({
 }, { title: 'Me', description: 'The verified user.' })
 
 export const UserSchema = Type.Object({
-  id,
+  id: ResourceIdSchema,
   username: Type.String({ maxLength: 255, examples: ['alice'] }),
   email: shownEmail,
   disabled: Type.Boolean(),
   issuer: Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, description: 'The issuer of the tokens of the user, null until the user is bound.', examples: ['https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz'] }),
   sub: Type.Unsafe<string | null>({ type: ['string', 'null'], ...subject, description: 'The subject of the tokens of the user, null until the user is bound.' }),
-  createdAt: dateTime,
-  updatedAt: dateTime
+  createdAt: TimestampSchema,
+  updatedAt: TimestampSchema
 }, { title: 'User' })
 
 export const UserListSchema = Type.Array(UserSchema, { maxItems: 100 })
-export const UserParamsSchema = Type.Object({ id })
 export const NewUserSchema = Type.Object({ username, email }, { title: 'NewUser', additionalProperties: false })
 
 export const UserChangesSchema = Type.Partial(Type.Object({ username, email, disabled: Type.Boolean() }), {
@@ -47,3 +48,8 @@ export const UserChangesSchema = Type.Partial(Type.Object({ username, email, dis
 })
 
 export type UserChanges = Static<typeof UserChangesSchema>
+
+/** The entity tag of everything that a user shows. */
+export function userTag (user: Static<typeof UserSchema>): string {
+  return entityTag(serialize(UserSchema, user))
+}

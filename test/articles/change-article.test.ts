@@ -8,15 +8,15 @@ import { openDatabase } from '../../src/database/open.ts'
 import { insertUser } from '../../src/users/queries.ts'
 import { newDatabase } from '../support/app.ts'
 
-const adminGroup = 'admin'
 const crowd = 300
 
 /** A database with one article of Alice's, and a count of its queries. */
 async function startWithArticle (t: Test) {
   const queries: QueryObservation[] = []
-  const db = openDatabase(await newDatabase(t), { onQuery: query => queries.push(query) })
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+  const database = openDatabase(await newDatabase(t), { onQuery: query => queries.push(query) })
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   const alice = await insertUser(db, { username: 'alice', email: null, issuer: 'issuer', sub: 'alice' })
   if (alice === undefined) throw new Error('the user was not stored')
   await insertArticle(db, { name: 'first', author: alice })
@@ -24,11 +24,11 @@ async function startWithArticle (t: Test) {
   if (found === undefined) throw new Error('the article was not stored')
   queries.length = 0
 
-  const change = { id: 1, localUser: alice, user: { groups: [] }, adminGroup, ifMatch: undefined }
+  const change = { userId: alice.id, isAdmin: false, preconditions: {} }
   const rename = (name: string, ifMatch?: string) =>
-    changeArticle(db, { ...change, ifMatch }, article => updateArticle(db, article, name)).then(() => 'done', problemCode)
+    changeArticle(db, 1, { ...change, preconditions: { 'if-match': ifMatch } }, (article, version) => updateArticle(db, article, version, name)).then(() => 'done', problemCode)
   const remove = (ifMatch?: string) =>
-    changeArticle(db, { ...change, ifMatch }, article => deleteArticle(db, article)).then(() => 'done', problemCode)
+    changeArticle(db, 1, { ...change, preconditions: { 'if-match': ifMatch } }, (article, version) => deleteArticle(db, article, version)).then(() => 'done', problemCode)
   return { db, alice, change, rename, remove, found, tag: articleTag(found), countQueries: () => queries.length }
 }
 
@@ -70,21 +70,21 @@ t.test('changeArticle makes 1 of 300 concurrent deletions, in at most 900 querie
 
 t.test('changeArticle rejects a change whose article loses its author between the check and the change', async t => {
   const { db, alice, change } = await startWithArticle(t)
-  const attempt = changeArticle(db, change, async article => {
+  const attempt = changeArticle(db, 1, change, async (article, version) => {
     await db.deleteFrom('users').where('id', '=', alice.id).execute()
-    return updateArticle(db, article, 'late')
+    return updateArticle(db, article, version, 'late')
   })
   t.equal(await attempt.then(() => 'done', problemCode), 'forbidden')
   t.match(await findArticle(db, 1), { name: 'first', author: null })
 
-  const administrator = { ...change, user: { groups: [adminGroup] } }
-  t.match(await changeArticle(db, administrator, article => updateArticle(db, article, 'mine')), { name: 'mine', author: null })
+  const administrator = { ...change, isAdmin: true }
+  t.match(await changeArticle(db, 1, administrator, (article, version) => updateArticle(db, article, version, 'mine')), { name: 'mine', author: null })
 })
 
 t.test('changeArticle gives up with precondition_failed after three lost attempts', async t => {
   const { db, change, tag } = await startWithArticle(t)
   let attempts = 0
-  const attempt = changeArticle(db, { ...change, ifMatch: tag }, async () => {
+  const attempt = changeArticle(db, 1, { ...change, preconditions: { 'if-match': tag } }, async () => {
     attempts++
     return undefined
   })

@@ -11,7 +11,7 @@ const strangers = [
   'https://appXexample.com', 'https://app.example.com@evil.example', 'https://app.example.com%00.evil.example', 'https://app.example.com, https://evil.example', 'file://', 'chrome-extension://a'
 ]
 
-t.test('no other origin is let in, in whatever way it resembles one that is, and none with credentials', async t => {
+t.test('an origin that resembles an allowed one gets no CORS headers, and no origin may send credentials', async t => {
   const { app, pool } = await startApp(t, { CORS_ORIGINS: `${origin},https://other.example.com` }, undefined, () => {})
   for (const url of ['/articles', '/me', '/health/live', '/openapi.json', '/nowhere', '/%']) {
     for (const stranger of strangers) {
@@ -23,12 +23,12 @@ t.test('no other origin is let in, in whatever way it resembles one that is, and
     for (const method of ['GET', 'OPTIONS'] as const) {
       const { headers } = await app.inject({ method, url, headers: { origin, 'access-control-request-method': 'GET' } })
       t.equal(headers['access-control-allow-origin'], origin)
-      t.notOk('access-control-allow-credentials' in headers, 'there is nothing that a browser would send by itself')
+      t.notOk('access-control-allow-credentials' in headers, 'the service uses no cookies')
     }
   }
 })
 
-t.test('what a preflight allows is a list, not what was asked for', async t => {
+t.test('a preflight allows fixed lists, not the requested method and headers', async t => {
   const { app } = await startApp(t, { CORS_ORIGINS: origin }, undefined, () => {})
   const { headers } = await app.inject({ method: 'OPTIONS', url: '/articles', headers: { origin, 'access-control-request-method': 'TRACE', 'access-control-request-headers': 'x-evil', 'access-control-request-private-network': 'true' } })
   t.notMatch(headers['access-control-allow-methods'], /TRACE|PUT|\*/)
@@ -36,7 +36,7 @@ t.test('what a preflight allows is a list, not what was asked for', async t => {
   t.notOk('access-control-allow-private-network' in headers)
 })
 
-t.test('every answer of the service says what it is, loads nothing and is framed by nobody', async t => {
+t.test('every response has the security headers', async t => {
   const { app, exchange, pool } = await startOnWire(t, {}, app => { app.get('/boom', async () => { throw new Error('unforeseen') }) })
   const strict = { 'x-content-type-options': 'nosniff', 'content-security-policy': "default-src 'none'; frame-ancestors 'none'" }
   for (const [url, headers, status] of [
@@ -53,7 +53,7 @@ t.test('every answer of the service says what it is, loads nothing and is framed
   for (const [name, value] of Object.entries(strict)) t.match(text.toLowerCase(), `${name}: ${value}\r\n`)
 })
 
-t.test('the pages run scripts of their own files alone', async t => {
+t.test('the pages run only scripts from their own files', async t => {
   const { app } = await startApp(t, {}, undefined, () => {})
   const pages = Fastify()
   t.teardown(() => pages.close())
@@ -67,16 +67,16 @@ t.test('the pages run scripts of their own files alone', async t => {
     t.equal(policy.get('frame-ancestors'), "frame-ancestors 'none'", url)
     t.equal(policy.get('base-uri'), "base-uri 'none'", url)
     t.equal(headers['x-content-type-options'], 'nosniff', url)
-    t.notMatch(body, /<script(?![^>]* src=)|\son\w+=/, `${url} has no script that the policy would stop`)
+    t.notMatch(body, /<script(?![^>]* src=)|\son\w+=/, `${url} has no inline script, which the policy would block`)
   }
 })
 
-t.test('nothing of a request is repeated in a page or an error', async t => {
+t.test('no page and no error response repeats a part of the request', async t => {
   const { app } = await startApp(t, {}, undefined, () => {})
   const mark = '<img src=x onerror=alert(1)>'
   for (const url of [`/${mark}`, `/docs?${mark}`, `/docs/?url=${mark}`, `/docs/static/${mark}`, `/articles?${mark}`, `/health/live?${mark}`, '/docs?url=https://evil.example/openapi.json', '/docs//evil.example/%2e%2e', '/docs/static/index.html?//evil.example']) {
     const { body, headers } = await app.inject({ url: encodeURI(url), headers: { host: 'evil.example', 'x-forwarded-host': 'evil.example', referer: mark, 'user-agent': mark } })
     t.notMatch(body, /onerror|evil\.example/, url)
-    t.notMatch(headers.location ?? '', /^(\w+:)?\/\//, `${url} leads nowhere else`)
+    t.notMatch(headers.location ?? '', /^(\w+:)?\/\//, `${url} redirects to no other host`)
   }
 })

@@ -13,7 +13,7 @@ import { startService, until } from '../support/service-process.ts'
 const departures = ['reset', 'end', 'destroy'] as const
 type Departure = typeof departures[number]
 
-/** Asks for an address and leaves after a while, whatever has come by then. */
+/** Requests a path and disconnects after a delay, even during the response. */
 async function ask (port: number, target: string, departure: Departure, delayMs: number): Promise<void> {
   const socket = connect({ host: '127.0.0.1', port }).on('error', () => {})
   const closed = once(socket, 'close')
@@ -29,11 +29,11 @@ async function ask (port: number, target: string, departure: Departure, delayMs:
 const targets = ['/openapi.json', '/docs', '/docs/', '/docs/json', '/docs/yaml', '/docs/static/swagger-ui-bundle.js', '/docs/static/none.js', '/docs/static/index.html']
 
 for (const departure of departures) {
-  t.test(`clients that leave the documentation by ${departure} do not end the process`, async t => {
+  t.test(`clients that leave the documentation by ${departure} do not crash the process`, async t => {
     const pool = await startPool(t)
     const { url, child, output } = await startService(t, environment(pool))
     const port = Number(new URL(url).port)
-    // All at once on a process that has not built its document yet, then one after the other.
+    // First concurrently, before the document is built, and then one by one.
     const crowd = targets.flatMap(target => Array.from({ length: 21 }, (_, n) => ask(port, target, departure, n * 2)))
     await Promise.all(crowd)
     for (const target of targets) for (let delayMs = 0; delayMs <= 40; delayMs += 10) await ask(port, target, departure, delayMs)
@@ -47,7 +47,7 @@ for (const departure of departures) {
   })
 }
 
-t.test('clients that leave while a page is sent do not disturb the service', async t => {
+t.test('clients that disconnect during a page do not disturb the service', async t => {
   const webFolder = t.testdir()
   mkdirSync(`${webFolder}/assets`)
   writeFileSync(`${webFolder}/index.html`, '<title>Articles</title>')

@@ -3,16 +3,16 @@ import { families, loot } from '../support/forgeries.ts'
 import { bearer, startApp, startPool, type TestApp } from '../support/app.ts'
 import { stored, watchHandlers } from '../support/wire.ts'
 
-/** What anybody may ask for. A route that is neither here nor guarded fails these tests. */
+/** The public routes. A route that is neither public nor guarded fails these tests. */
 const forAnybody = ['/health/live', '/health/ready', '/config.json', '/openapi.json']
-/** The pages, where they have been built. */
+/** The pages, if they have been built. */
 const page = /^\/(index\.html|assets\/[^*]+)?$/
 /** The page of the API, its files and its document. */
 const docs = /^\/docs(\/|$)/
 /** Guarded by a signature rather than a token. */
 const signed = 'POST /cognito/post-confirmation'
 
-/** What lets each route's handler run, once a token is good. */
+/** The rest of a request with which the handler of a route runs, if the token is valid. */
 const bodies: Record<string, object> = {
   'POST /articles': { name: 'Forged' },
   'PATCH /articles/:id': { name: 'Forged' },
@@ -24,7 +24,7 @@ const secret = `whsec_${Buffer.from('a secret of at least 24 bytes').toString('b
 
 type Route = TestApp['routes'][number] & { name: string }
 
-/** The whole service, and its routes but for those that anybody may ask for. */
+/** Starts the whole service. Returns its guarded routes. */
 async function startGuarded (t: Test): Promise<TestApp & { guarded: Route[] }> {
   const started = await startApp(t, { POST_CONFIRMATION_SECRET: secret }, undefined, () => {})
   const isForAnybody = ({ method, url }: TestApp['routes'][number]) => ['GET', 'HEAD'].includes(method) && (forAnybody.includes(url) || page.test(url) || docs.test(url))
@@ -39,7 +39,7 @@ function request ({ method, url, name }: Route, headers: Record<string, string>)
   return { method, url: url.replace(':id', '1').replace('*', 'x'), headers, ...(payload && { payload }) }
 }
 
-t.test('every route of the document that takes a token is guarded here, and every other one is for anybody', async t => {
+t.test('every route with a token in the OpenAPI document is guarded, and every other route is public', async t => {
   const { app, guarded } = await startGuarded(t)
   const { paths } = (await app.inject('/openapi.json')).json()
   const operations = Object.entries<Record<string, { security?: object[] }>>(paths).flatMap(([path, methods]) => Object.entries(methods)
@@ -48,7 +48,7 @@ t.test('every route of the document that takes a token is guarded here, and ever
   t.strictSame(guarded.filter(({ method }) => method !== 'HEAD').map(({ name }) => name).sort(), operations.sort())
 })
 
-t.test('no route but those for anybody answers without a token, or runs', async t => {
+t.test('every guarded route rejects a request without a token before its handler runs', async t => {
   const ran = watchHandlers(t)
   const { app, guarded } = await startGuarded(t)
   for (const route of guarded) {
@@ -60,7 +60,7 @@ t.test('no route but those for anybody answers without a token, or runs', async 
   t.strictSame(ran(), [])
 })
 
-t.test('every guarded route runs for a good token: nothing but the token stands between', async t => {
+t.test('the handler of every guarded route runs for a valid token', async t => {
   const ran = watchHandlers(t)
   const { app, pool, guarded } = await startGuarded(t)
   for (const route of guarded.filter(({ name }) => name !== signed)) {
@@ -70,7 +70,7 @@ t.test('every guarded route runs for a good token: nothing but the token stands 
   }
 })
 
-t.test('every forgery is refused on every guarded route, and nothing runs or is stored', async t => {
+t.test('every guarded route rejects every forgery, without a handler run or a stored row', async t => {
   const ran = watchHandlers(t)
   const { app, pool, guarded } = await startGuarded(t)
   const forger = await startPool(t)
@@ -95,7 +95,7 @@ t.test('every forgery is refused on every guarded route, and nothing runs or is 
   t.strictSame(forger.fetches, [], "nothing was fetched from the forger's key server")
 })
 
-t.test('the webhook takes no token for a signature, however good', async t => {
+t.test('the webhook rejects a valid token in place of its signature', async t => {
   const ran = watchHandlers(t)
   const { app, pool } = await startGuarded(t)
   const admin = pool.idToken({ 'cognito:groups': ['admin'] })

@@ -1,3 +1,4 @@
+// Runs on SQLite and PostgreSQL.
 import { request } from 'node:http'
 import fc from 'fast-check'
 import t from 'tap'
@@ -11,7 +12,7 @@ interface Sent {
   body: string | undefined
 }
 
-/** A request as it is, with nothing tidied on the way. */
+/** A raw request, which no client library normalises. */
 function send (port: number, { method, path, headers, body }: Sent): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const length = body === undefined ? {} : { 'content-length': Buffer.byteLength(body) }
@@ -50,7 +51,7 @@ const path = fc.oneof(
 )
 const headerValue = fc.oneof(fc.constantFrom('*', '"x"', 'W/"x"', ',', '""', 'k1', 'k2'), fc.string({ unit: fc.integer({ min: 0x20, max: 0x7e }).map(code => String.fromCharCode(code)), maxLength: 300 }))
 
-/** Requests that reach a route's end for certain, whatever the others happen to be. */
+/** Requests that certainly reach a handler. */
 function reaching (token: () => string): [{ method: string, path: string, token: () => string, headers: Record<string, string>, body: string | undefined }][] {
   const request = { token, headers: {}, body: undefined }
   return [
@@ -61,12 +62,12 @@ function reaching (token: () => string): [{ method: string, path: string, token:
   ]
 }
 
-t.test('no request gets a 5xx, or an answer that is not in the document', async t => {
+t.test('random requests get no 5xx and only responses of the OpenAPI document', async t => {
   const { app, pool } = await startApp(t)
   await app.listen({ port: 0, host: '127.0.0.1' })
   const { port } = Object(app.server.address())
   const check = documentChecker(JSON.parse(JSON.stringify(await app.swagger())))
-  // A session that signs itself out would end the run early: each request has its own.
+  // A sign-out would end the run early, so each request has its own session.
   const tokens = [
     () => pool.idToken({ sub: 'alice', auth_time: Math.floor(Date.now() / 1000) + 60 }),
     () => pool.idToken({ sub: 'root', 'cognito:username': 'root', email: 'root@example.com', 'cognito:groups': ['admin'], auth_time: Math.floor(Date.now() / 1000) + 60 }),
@@ -84,7 +85,7 @@ t.test('no request gets a 5xx, or an answer that is not in the document', async 
   })
   await fc.assert(fc.asyncProperty(sent, async ({ method, path, token, headers, body }) => {
     const text = method === 'GET' || method === 'HEAD' ? undefined : body?.toWellFormed()
-    // Half of the runs keep the media type that was drawn, mostly to be refused for it.
+    // Half of the runs keep the random media type, which is mostly rejected.
     const type: Record<string, string> = text === undefined ? {} : { 'content-type': headers['content-type']?.startsWith('k') ? 'text/plain' : 'application/json' }
     const answer = await send(port, { method, path, headers: { ...headers, ...type, authorization: `Bearer ${token()}`, connection: 'close' }, body: text })
     statuses.set(answer.status, (statuses.get(answer.status) ?? 0) + 1)

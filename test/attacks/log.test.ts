@@ -10,7 +10,7 @@ import { startOnWire } from '../support/wire.ts'
 const forged = '{"level":60,"msg":"forged"}'
 const hostile = [`a\n${forged}`, `a\r\n${forged}`, 'a","msg":"forged"}', 'a\u2028forged', 'a\x1b[2J\x1b[31mforged\x07', 'a\u0085forged', 'a\\n\\u000aforged', '\u202eforged']
 
-t.test('whatever people are called, and articles, a request stays one line of JSON that repeats nothing of it', async t => {
+t.test('a request is one JSON line in the log, without the names of users and articles', async t => {
   const { app, pool, log } = await startApp(t, { LOG_LEVEL: 'trace' })
   const root = administrator(app, pool)
   await root.request('GET', '/me')
@@ -35,7 +35,7 @@ t.test('whatever people are called, and articles, a request stays one line of JS
   }
 })
 
-t.test('no header reaches the log, however it is written', async t => {
+t.test('the log holds no request header in any spelling', async t => {
   const { exchange, log } = await startOnWire(t, { LOG_LEVEL: 'trace', TRUST_PROXY: 'true' })
   log.length = 0
   const names = ['X-Request-Id', 'Traceparent', 'Tracestate', 'User-Agent', 'Referer', 'Authorization', 'Cookie', 'X-Forwarded-For', 'X-Forwarded-Host', 'Forwarded', 'Host', 'Origin', 'Content-Type', 'Accept', 'If-None-Match', 'X-forged']
@@ -49,7 +49,7 @@ t.test('no header reaches the log, however it is written', async t => {
   t.notMatch(log.join(''), /forged|[^ -~\n]/)
 })
 
-t.test('a flood of what is no HTTP does not flood the log', async t => {
+t.test('a flood of bytes that are not HTTP does not flood the log', async t => {
   const { exchange, log } = await startOnWire(t, { LOG_LEVEL: 'debug' })
   log.length = 0
   for (let n = 0; n < 50; n++) t.strictSame((await exchange('NONSENSE\r\n\r\n')).statuses, [400])
@@ -60,7 +60,7 @@ t.test('a flood of what is no HTTP does not flood the log', async t => {
   t.equal(lines.length, 50, 'at the level of debug each has its line')
 })
 
-t.test('of an error the log says nothing that a library hung on it', t => {
+t.test('the log drops properties that a library adds to an error', t => {
   const cause = Object.assign(new Error('the cause'), { config: { password: 'hunter2' } })
   const error = Object.assign(new Error('it failed', { cause }), { code: 'EX', command: { name: 'auth', args: ['hunter2'] }, request: { headers: 'hunter2' } })
   const logged = serializeError(error)
@@ -72,7 +72,7 @@ t.test('of an error the log says nothing that a library hung on it', t => {
   t.end()
 })
 
-t.test("Redis's password is not logged where Redis refuses it", async t => {
+t.test('the log does not show a Redis password that Redis rejects', async t => {
   const redis = createServer(socket => {
     socket.on('error', () => {}).on('data', () => socket.write('-WRONGPASS invalid username-password pair or user is disabled.\r\n'))
   }).listen(0, '127.0.0.1')

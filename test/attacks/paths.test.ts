@@ -8,14 +8,14 @@ const docsFile = 'GET /docs/static/*'
 const docsDocument = 'GET /docs/json'
 const open = [docsFile, docsDocument, 'GET /health/live']
 
-/** What each address gives without a token, what an administrator with one gets, and the handler that then ran. */
+/** Each target with its status without a token, its status for an administrator, and the handler that then runs. */
 const addresses: [target: string, without: number, withToken: number, handler?: string][] = [
   ['/articles', 401, 200, articles],
   ['/articles/', 401, 200, articles],
   ['/articles?', 401, 200, articles],
   ['/articles#/../health/live', 401, 200, articles],
   ['/%61rticles', 401, 200, articles],
-  // RFC 9112 3.2.2: a server must take the absolute form; its host decides nothing.
+  // RFC 9112 3.2.2: a server must accept the absolute form. The host in it has no effect.
   ['http://evil.example/articles', 401, 200, articles],
   ['HTTPS://evil.example:1/articles', 401, 200, articles],
   ['http://evil.example/admin/users', 401, 200, 'GET /admin/users'],
@@ -64,12 +64,12 @@ const addresses: [target: string, without: number, withToken: number, handler?: 
   ['/articles/__proto__', 401, 404],
   [`/articles/${'1'.repeat(101)}`, 404, 404],
   [`/${'a'.repeat(9_000)}`, 404, 404],
-  // Ids are numbers in any spelling; each is looked for behind the guards.
+  // Numbers in any notation. The guards run before the lookup.
   ['/articles/%31', 401, 404, article],
   ['/articles/+1', 401, 404, article],
   ['/articles/1.0', 401, 404, article],
   ['/articles/0x1', 401, 404, article],
-  // The files of the documentation are those in its folder.
+  // Only the files in the folder of the documentation are served.
   ['/docs/static/../../admin/users', 404, 404, docsFile],
   ['/docs/static/..%2f..%2fpackage.json', 404, 404, docsFile],
   ['/docs/static/%2e%2e/package.json', 404, 404, docsFile],
@@ -91,7 +91,7 @@ const addresses: [target: string, without: number, withToken: number, handler?: 
   ['/arti\tcles', 400, 400]
 ]
 
-t.test('no spelling of an address leads around the guards of its route', async t => {
+t.test('no spelling of a URL bypasses the guards of its route', async t => {
   const ran = watchHandlers(t)
   const { exchange, pool } = await startOnWire(t, {}, () => {})
   const token = pool.idToken({ 'cognito:groups': ['admin'] })
@@ -99,13 +99,13 @@ t.test('no spelling of an address leads around the guards of its route', async t
     const name = JSON.stringify(target.slice(0, 60))
     const get = (header: string) => exchange(`GET ${target} HTTP/1.1\r\nHost: articles\r\nConnection: close\r\n${header}\r\n`)
     t.strictSame((await get('')).statuses, [without], name)
-    t.strictSame(ran(), handler !== undefined && open.includes(handler) ? [handler] : [], `${name}: what ran without a token`)
+    t.strictSame(ran(), handler !== undefined && open.includes(handler) ? [handler] : [], `${name}: handlers without a token`)
     t.strictSame((await get(`Authorization: ${bearer(token).authorization}\r\n`)).statuses, [withToken], `${name} with a token`)
-    t.strictSame(ran(), handler === undefined ? [] : [handler], `${name}: what ran with one`)
+    t.strictSame(ran(), handler === undefined ? [] : [handler], `${name}: handlers with a token`)
   }
 })
 
-t.test('no method and no first line does', async t => {
+t.test('no method and no spelling of the request line bypasses the guards', async t => {
   const ran = watchHandlers(t)
   const { exchange } = await startOnWire(t, {}, () => {})
   const lines: [line: string, ...statuses: number[]][] = [
@@ -127,7 +127,7 @@ t.test('no method and no first line does', async t => {
     ['GET /articles http/1.1', 400],
     [' GET /articles HTTP/1.1', 400],
     ['PRI * HTTP/2.0', 400],
-    // The service is no proxy: Node closes the connection.
+    // The service is no proxy, and Node closes the connection.
     ['CONNECT evil.example:443 HTTP/1.1'],
     ['CONNECT /articles HTTP/1.1']
   ]
@@ -138,7 +138,7 @@ t.test('no method and no first line does', async t => {
   t.strictSame(ran(), [])
 })
 
-t.test('headers with which proxies rename a request rename nothing here', async t => {
+t.test('headers by which proxies rewrite a request have no effect', async t => {
   const ran = watchHandlers(t)
   const { exchange, pool } = await startOnWire(t, {}, () => {})
   const token = `Authorization: Bearer ${pool.idToken()}`
@@ -151,7 +151,7 @@ t.test('headers with which proxies rename a request rename nothing here', async 
   t.strictSame((await get(token, 'Connection: authorization')).statuses, [200], 'a hop-by-hop Authorization is still read')
 })
 
-t.test('the Link to the next page is an address of the service, whatever the request called it', async t => {
+t.test('the Link to the next page is the canonical path of the list', async t => {
   const { exchange, app, pool } = await startOnWire(t, {}, () => {})
   const token = pool.idToken()
   for (const name of ['one', 'two']) await app.inject({ method: 'POST', url: '/articles', headers: bearer(token), payload: { name } })

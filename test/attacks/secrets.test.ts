@@ -9,7 +9,7 @@ import { run, until } from '../support/service-process.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
 
-t.test('a service that dies of a fault leaves neither a report nor a secret', async t => {
+t.test('a crash of the service writes neither a report nor a secret', async t => {
   const pool = await startPool(t)
   const folder = t.testdir()
   const secret = 'MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
@@ -34,21 +34,21 @@ t.test('a service that dies of a fault leaves neither a report nor a secret', as
   child.stdin?.write('now')
   t.equal(await exited, 1)
   t.match(output.stdout, 'out of the blue')
-  // What Node writes of a process that dies holds its environment.
+  // A diagnostic report of Node would hold the environment.
   t.match(output.stdout, 'reports false false false')
   t.strictSame(readdirSync(folder), [])
   for (const hidden of [secret, 'hunter2', ...token.split('.').slice(1)]) t.notOk((output.stdout + output.stderr + pages.join('')).includes(hidden.slice(0, 30)))
 })
 
-t.test('nothing that starts the service switches on a debugger, a report or a snapshot', t => {
+t.test('no start command enables a debugger, a diagnostic report or a snapshot', t => {
   for (const file of ['package.json', 'Dockerfile', 'compose.yaml', 'deploy/kubernetes/base/deployment.yaml']) {
     t.notMatch(readFileSync(join(root, file), 'utf8'), /--inspect|--report-|--heapsnapshot|--abort-on|NODE_OPTIONS/, file)
   }
   t.end()
 })
 
-t.test("the webhook's signatures are compared in constant time", async t => {
-  // A time is too noisy to assert; what compares is looked at instead. An update that compares otherwise fails here, to be read.
+t.test('the webhook compares signatures in constant time', async t => {
+  // Times are too noisy to assert, so the test reads the source. An update with another comparison fails here.
   const require = createRequire(pathToFileURL(join(root, 'routes/cognito/post-confirmation/index.ts')))
   const folder = dirname(require.resolve('standardwebhooks'))
   t.match(readFileSync(join(folder, 'index.js'), 'utf8'), /timingSafeEqual\)?\(encoder\.encode\(signature\), encoder\.encode\(expectedSignature\)\)/)

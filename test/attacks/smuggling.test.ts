@@ -4,17 +4,17 @@ import { read, startOnWire, stored, watchHandlers, type Wire } from '../support/
 
 const good = '{"name":"good"}'
 const chunked = `f\r\n${good}\r\n0\r\n\r\n`
-/** Asked last, on a connection that an attack left in step. */
+/** The last request on a connection. Its response shows that the attack left no bytes behind. */
 const last = 'GET /health/live HTTP/1.1\r\nHost: articles\r\nConnection: close\r\n\r\n'
 
-/** Requests to write an article, with a good token and these headers. */
+/** Builds requests that create an article, with a valid token. */
 function writer ({ pool }: Wire) {
   const token = `Authorization: Bearer ${pool.idToken()}`
   const post = (lines: string[], body: string) => [`POST /articles HTTP/1.1\r\nHost: articles\r\n${token}\r\nContent-Type: application/json`, ...lines, '', body].join('\r\n')
   return { token, post, evil: post(['Content-Length: 15'], '{"name":"evil"}') }
 }
 
-t.test('what says in two ways where its body ends is refused whole, and so is what comes behind', async t => {
+t.test('a request with ambiguous framing gets 400, and the bytes behind it are not read', async t => {
   const ran = watchHandlers(t)
   const wire = await startOnWire(t)
   const { evil, post } = writer(wire)
@@ -22,12 +22,12 @@ t.test('what says in two ways where its body ends is refused whole, and so is wh
   const attacks: Record<string, string> = {
     'CL.TE': post([`Content-Length: ${chunked.length + evil.length}`, te], chunked),
     'TE.CL': post([te, 'Content-Length: 4'], chunked),
-    'a length of nothing, and chunks': post(['Content-Length: 0', te], chunked),
-    'another coding': post(['Transfer-Encoding: xchunked'], chunked),
-    'another coding, and a length': post(['Transfer-Encoding: xchunked', 'Content-Length: 15'], good),
+    'a zero length and chunks': post(['Content-Length: 0', te], chunked),
+    'an unknown coding': post(['Transfer-Encoding: xchunked'], chunked),
+    'an unknown coding and a length': post(['Transfer-Encoding: xchunked', 'Content-Length: 15'], good),
     'chunked, but not last': post(['Transfer-Encoding: chunked, identity'], chunked),
     'chunked twice': post([te, te], chunked),
-    'chunked, then another line': post([te, 'Transfer-Encoding: x'], chunked),
+    'chunked, then a second header': post([te, 'Transfer-Encoding: x'], chunked),
     'identity, and a length': post(['Transfer-Encoding: identity', 'Content-Length: 15'], good),
     'chunked in quotes': post(['Transfer-Encoding: "chunked"'], chunked),
     'chunked with a parameter': post(['Transfer-Encoding: chunked;x'], chunked),
@@ -60,13 +60,13 @@ t.test('what says in two ways where its body ends is refused whole, and so is wh
     'a chunk of negative size': post([te], `-f\r\n${good}\r\n0\r\n\r\n`),
     'a chunk of size 0xf': post([te], `0xf\r\n${good}\r\n0\r\n\r\n`),
     'a chunk size that overflows': post([te], `1000000000000000f\r\n${good}\r\n0\r\n\r\n`),
-    'a chunk size and a space': post([te], `f \r\n${good}\r\n0\r\n\r\n`),
+    'a space after the chunk size': post([te], `f \r\n${good}\r\n0\r\n\r\n`),
     'no chunk size': post([te], `\r\n${good}\r\n0\r\n\r\n`),
     'a chunk size and a bare LF': post([te], `f\n${good}\r\n0\r\n\r\n`),
     'a chunk extension and a bare LF': post([te], `f;a\n${good}\r\n0\r\n\r\n`),
     'a chunk and a bare LF': post([te], `f\r\n${good}\n0\r\n\r\n`),
-    'a chunk that is longer than it says': post([te], `5\r\n${good}\r\n0\r\n\r\n`),
-    'chunks that do not part': post([te], `f\r\n${good}0\r\n\r\n`),
+    'a chunk longer than its size': post([te], `5\r\n${good}\r\n0\r\n\r\n`),
+    'no line break after a chunk': post([te], `f\r\n${good}0\r\n\r\n`),
     'no end of the trailers': post([te], `f\r\n${good}\r\n0\r\n`),
     'a bare LF in the trailers': post([te], `f\r\n${good}\r\n0\r\nX: y\n\n`),
     'a length in the trailers': post([te], `f\r\n${good}\r\n0\r\nContent-Length: 500\r\n\r\n`),
@@ -82,7 +82,7 @@ t.test('what says in two ways where its body ends is refused whole, and so is wh
   t.strictSame((await stored(wire.app)).filter(what => what.startsWith('article')), [])
 })
 
-t.test('a body is never a request, whether somebody reads it or not', async t => {
+t.test('a body is never read as a request', async t => {
   const ran = watchHandlers(t)
   const wire = await startOnWire(t)
   const { evil, post, token } = writer(wire)
@@ -90,16 +90,16 @@ t.test('a body is never a request, whether somebody reads it or not', async t =>
   const inChunks = `${evil.length.toString(16)}\r\n${evil}\r\n0\r\n\r\n`
   const attacks: [name: string, bytes: string, status: number, handler?: string][] = [
     ['of a GET', `GET /articles HTTP/1.1\r\nHost: a\r\n${token}\r\n${length}\r\n\r\n${evil}`, 200, 'GET /articles'],
-    ['of a GET, in chunks', `GET /articles HTTP/1.1\r\nHost: a\r\n${token}\r\nTransfer-Encoding: chunked\r\n\r\n${inChunks}`, 200, 'GET /articles'],
+    ['of a GET, chunked', `GET /articles HTTP/1.1\r\nHost: a\r\n${token}\r\nTransfer-Encoding: chunked\r\n\r\n${inChunks}`, 200, 'GET /articles'],
     ['of a GET without a token', `GET /articles HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 401],
     ['of a HEAD', `HEAD /articles HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 401],
     ['of a POST without a token', `POST /articles HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\n${length}\r\n\r\n${evil}`, 401],
     ['of a POST whose token is in the trailers', `POST /articles HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nf\r\n${good}\r\n0\r\n${token}\r\n\r\n`, 401],
     ['of a POST that is not JSON', post([length], evil), 400],
     ['of another media type', `POST /articles HTTP/1.1\r\nHost: a\r\n${token}\r\nContent-Type: text/plain\r\n${length}\r\n\r\n${evil}`, 415],
-    ['of an address that does not exist', `POST /nowhere HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 404],
-    ['of a method that does not', `DELETE /articles HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 405],
-    ['of a broken address', `POST /% HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 400],
+    ['of an unknown URL', `POST /nowhere HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 404],
+    ['of an unsupported method', `DELETE /articles HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 405],
+    ['of a malformed URL', `POST /% HTTP/1.1\r\nHost: a\r\n${length}\r\n\r\n${evil}`, 400],
     ['of a request without Host', `POST /articles HTTP/1.1\r\n${token}\r\n${length}\r\n\r\n${evil}`, 400],
     ['of an unknown expectation', `POST /articles HTTP/1.1\r\nHost: a\r\n${token}\r\nExpect: miracles\r\n${length}\r\n\r\n${evil}`, 415]
   ]
@@ -113,7 +113,7 @@ t.test('a body is never a request, whether somebody reads it or not', async t =>
   t.strictSame((await stored(wire.app)).filter(what => what.startsWith('article')), [])
 })
 
-t.test('a request for another protocol is answered in this one, and is the last', async t => {
+t.test('a request with Upgrade gets an HTTP/1.1 response, and is the last of its connection', async t => {
   const ran = watchHandlers(t)
   const wire = await startOnWire(t)
   const { evil, token } = writer(wire)
@@ -128,7 +128,7 @@ t.test('a request for another protocol is answered in this one, and is the last'
   t.strictSame(ran(), ['GET /articles'])
 })
 
-t.test('what is framed in unusual ways that leave no doubt is one request', async t => {
+t.test('unusual framing that is not ambiguous is one request', async t => {
   const wire = await startOnWire(t)
   const { post } = writer(wire)
   const te = 'Transfer-Encoding: chunked'
@@ -142,7 +142,7 @@ t.test('what is framed in unusual ways that leave no doubt is one request', asyn
   ]) t.strictSame((await wire.exchange(bytes + last)).statuses, [201, 200], JSON.stringify(bytes.slice(-100)))
 })
 
-t.test('requests one behind the other are answered one behind the other, also after errors', async t => {
+t.test('pipelined requests get their responses in order, also after errors', async t => {
   const wire = await startOnWire(t)
   const { evil, post } = writer(wire)
   const write = post(['Content-Length: 15'], good)
@@ -150,11 +150,11 @@ t.test('requests one behind the other are answered one behind the other, also af
     ['after a success', write + write + last, 201, 201, 200],
     ['after a 404', `GET /nowhere HTTP/1.1\r\nHost: a\r\n\r\n${write}${last}`, 404, 201, 200],
     ['after a body that is not JSON', post(['Content-Length: 1'], '{') + write + last, 400, 201, 200],
-    ['after a body that is missing', post([], '') + write + last, 400, 201, 200],
+    ['after a missing body', post([], '') + write + last, 400, 201, 200],
     ['after a request without Host', `GET /articles HTTP/1.1\r\n\r\n${write}${last}`, 400, 201, 200],
-    ['after a request with two', `GET /articles HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n${write}${last}`, 400, 201, 200],
-    ['before what is not HTTP', `${write}garbage\r\n\r\n${evil}`, 201, 400],
-    ['twice before what is not HTTP', `${write}${write}garbage\r\n\r\n${evil}`, 201, 201, 400],
+    ['after a request with two Hosts', `GET /articles HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n${write}${last}`, 400, 201, 200],
+    ['before bytes that are not HTTP', `${write}garbage\r\n\r\n${evil}`, 201, 400],
+    ['two before bytes that are not HTTP', `${write}${write}garbage\r\n\r\n${evil}`, 201, 201, 400],
     ['with a length that is too short', post(['Content-Length: 5'], good) + evil, 400, 400]
   ]
   for (const [name, bytes, ...statuses] of requests) {
@@ -163,7 +163,7 @@ t.test('requests one behind the other are answered one behind the other, also af
   t.notMatch((await stored(wire.app)).join(), 'evil')
 })
 
-t.test('a request that says it is the last is answered, and nothing behind it runs', async t => {
+t.test('a request with Connection: close gets its response, and the bytes behind it are not read', async t => {
   const wire = await startOnWire(t)
   const { evil, post, token } = writer(wire)
   for (const bytes of [
@@ -177,11 +177,11 @@ t.test('a request that says it is the last is answered, and nothing behind it ru
     t.match(text, /^Connection: close\r$/mi, refused)
   }
   t.strictSame((await wire.exchange(`GET /articles HTTP/1.0\r\n${token}\r\n\r\n${evil}`)).statuses, [200], 'HTTP/1.0, without a Host')
-  t.strictSame((await wire.exchange(post(['Content-Length: 2000000'], evil))).codes, ['payload_too_large'], 'a body that is too large to wait for')
+  t.strictSame((await wire.exchange(post(['Content-Length: 2000000'], evil))).codes, ['payload_too_large'], 'a body that is too large')
   t.notMatch((await stored(wire.app)).join(), 'evil')
 })
 
-t.test('a body that has not come whole waits, whatever it looks like', async t => {
+t.test('an unfinished body is not read as a request', async t => {
   const ran = watchHandlers(t)
   const wire = await startOnWire(t)
   const { evil, post } = writer(wire)
@@ -193,7 +193,7 @@ t.test('a body that has not come whole waits, whatever it looks like', async t =
     let text = ''
     socket.on('data', chunk => { text += chunk })
     socket.write(bytes)
-    // Whatever the service would do with those bytes, it does before it has answered these.
+    // The service has processed the bytes by the time these requests have their responses.
     for (let turn = 0; turn < 3; turn++) await wire.exchange(last)
     t.equal(text, '')
     t.strictSame(ran(), Array(3).fill('GET /health/live'))

@@ -9,7 +9,7 @@ import { encode, makeKey, publicJwk, sign, type UserPool } from '../support/user
 // A failure prints its seed and path: give them to fc.assert, and that token is the first to run.
 const runs = 100_000
 
-/** What is done to a token: which change, where, and with what. */
+/** A mutation of a token: its kind, its place and its data. */
 interface Step { kind: number, at: number, to: number, value: unknown }
 
 const step = fc.record<Step>({
@@ -22,7 +22,7 @@ const recipe = fc.record({ start: fc.nat(), steps: fc.array(step, { minLength: 1
 
 t.setTimeout(280_000)
 
-t.test(`authenticate accepts none of ${runs} mutated tokens but those that came out whole, and refuses the others from its catalogue`, async t => {
+t.test(`authenticate accepts only the unchanged ones of ${runs} mutated tokens, and rejects the others with a known code`, async t => {
   const pool = await startPool(t)
   const app = Fastify()
   t.teardown(() => app.close())
@@ -34,13 +34,13 @@ t.test(`authenticate accepts none of ${runs} mutated tokens but those that came 
   const outcomes = new Map<string, number>()
 
   let failure: unknown
-  // One HTTP request, and within it one request object a token, so that the time goes to tokens.
+  // All tokens share one HTTP request, so that the run spends its time on tokens.
   app.get('/', async (request, reply) => {
     await fc.assert(fc.asyncProperty(recipe, async ({ start, steps }) => {
       const token = steps.reduce(mutate, pick(good, start))
       const outcome = await judge(request, reply, token)
       outcomes.set(outcome, (outcomes.get(outcome) ?? 0) + 1)
-      // Spaces in front are still those behind the scheme.
+      // Leading spaces belong to the separator behind the scheme.
       if ((outcome === 'accepted') !== whole.has(token.replace(/^ +/, ''))) throw new Error(`${outcome}: ${token}`)
     }), { numRuns: runs }).catch(error => { failure = error })
   })
@@ -86,20 +86,20 @@ function mutator (pool: UserPool, good: string[]): (token: string, step: Step) =
   const json = (part: string): Record<string, unknown> => { try { return Object(JSON.parse(Buffer.from(part, 'base64url').toString())) } catch { return {} } }
 
   const changes: ((token: string, step: Step) => string)[] = [
-    // A bit of what a segment encodes; a character; a stretch taken out, doubled, or put elsewhere.
+    // Flips a bit of a segment, replaces a character, or removes, doubles or moves a part.
     (token, { at, to }) => put(token, at, part => { const bytes = Buffer.from(part, 'base64url'); if (bytes.length > 0) bytes[to % bytes.length] = (bytes[to % bytes.length] ?? 0) ^ (1 << (at % 8)); return bytes.toString('base64url') }),
     (token, { at, to }) => token.slice(0, at % token.length) + pick([...'ABCXYZabcxyz0189-_'], to) + token.slice(at % token.length + 1),
     (token, { at, to }) => token.slice(0, at % (token.length + 1)) + token.slice(to % (token.length + 1)),
     (token, { at, to }) => token.slice(0, at % (token.length + 1)) + pick(noise, to) + token.slice(at % (token.length + 1)),
-    // Segments of several tokens, and two tokens cut and joined.
+    // Combines segments of several tokens, or joins two truncated tokens.
     (token, { at, to }) => put(token, to, () => pick(parts(pick(others, at)), to)),
     (token, { at, to }) => token.slice(0, to % (token.length + 1)) + pick(others, at).slice(to % (token.length + 1)),
     (token, { at }) => parts(token).map((_, index, all) => all[(index + at) % all.length]).join('.'),
-    // Other spellings of the same bytes.
+    // Encodes the same bytes in another way.
     (token, { at }) => put(token, at, part => Buffer.from(part, 'base64url').toString('base64')),
     (token, { at, to }) => put(token, at, part => part.slice(0, -1) + pick([...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'], to)),
     (token, { at }) => put(token, at, part => Buffer.from(` ${Buffer.from(part, 'base64url')}`).toString('base64url')),
-    // A member of the header or the payload, with the signature that was there, and with a MAC whose secret is public.
+    // Changes a member of the header or the payload, and keeps the signature or adds a MAC with a public secret.
     (token, { at, to, value }) => put(token, to % 2, part => encode({ ...json(part), [pick(members, at)]: value })),
     (token, { at, to, value }) => put(token, to % 2, part => Buffer.from(JSON.stringify(json(part)).replace(/\}$/, `,${JSON.stringify(pick(members, at))}:${JSON.stringify(value) ?? 1}}`)).toString('base64url')),
     (token, { at, to }) => {
@@ -111,7 +111,7 @@ function mutator (pool: UserPool, good: string[]): (token: string, step: Step) =
   ]
 
   return (token, step) => {
-    // Rarely, since signing takes longer than all of the others: the forger's key, over what the others made.
+    // Signs a mutated token with the attacker's key. Rare, because signing is slower than all other mutations.
     if (step.kind % 50 === 49) {
       const [head = '', body = ''] = parts(token)
       return sign(forger.privateKey, { ...json(head), jwk: publicJwk(forger) }, json(body))

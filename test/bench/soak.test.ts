@@ -2,23 +2,26 @@ import { createServer, type RequestListener } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import { setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { Circumstances, type Asked } from '../../bench/soak/circumstances.ts'
+import { Disruptions, type SentRequest } from '../../bench/soak/disruptions.ts'
 import { Client } from '../../bench/soak/client.ts'
 import { compare } from '../../bench/soak/comparison.ts'
-import { judgeMemory } from '../../bench/soak/memory.ts'
+import { measureTrend } from '../../bench/soak/memory.ts'
 import { Traffic } from '../../bench/soak/traffic.ts'
 import { newDatabase, startApp, startPool } from '../support/app.ts'
 import { run } from '../support/service-process.ts'
 
-/** A diary with a clock that is set by hand, in seconds, and what it excuses then. */
-function diary () {
+/** Disruptions with a clock that the test sets. `excuses` lists the outcomes that are excused now. */
+function startDisruptions () {
   const clock = { seconds: 0 }
-  const circumstances = new Circumstances(20, () => clock.seconds * 1000)
-  const excuses = (asked: Partial<Asked> = {}) => [...circumstances.excuses({ replica: 'one', since: clock.seconds * 1000, storage: true, readiness: false, ...asked })].sort()
-  return { clock, circumstances, excuses }
+  const disruptions = new Disruptions(20, () => clock.seconds * 1000)
+  const excuses = (sent: Partial<SentRequest> = {}) => {
+    const request = { replica: 'one', sentAt: clock.seconds * 1000, needsDatabase: true, isReadiness: false, ...sent }
+    return [...disruptions.excuses(request)].sort()
+  }
+  return { clock, disruptions, excuses }
 }
 
-/** Traffic to a server of the test's own. */
+/** Traffic to a server with one request listener. */
 async function trafficTo (t: Test, listener: RequestListener, document: unknown = { paths: {}, components: { schemas: {} } }) {
   const server = createServer(listener)
   await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve))
@@ -28,14 +31,14 @@ async function trafficTo (t: Test, listener: RequestListener, document: unknown 
 }
 
 function traffic (t: Test, url: string, document: unknown): Traffic {
-  const made = new Traffic({ replicas: [{ name: 'one', url }], circumstances: new Circumstances(20), document: Object(document), connections: 4 })
+  const made = new Traffic({ replicas: [{ name: 'one', url }], disruptions: new Disruptions(20), document: Object(document), connections: 4 })
   t.teardown(() => made.close())
   return made
 }
 
-t.test('a soak runs through its events, and its report, here at Ctrl-C, ends with no failure', async t => {
+t.test('npm run soak runs its events and ends at Ctrl-C with a report without failures', async t => {
   const { child, exited, output } = run(t, 'bench/soak.ts', {}, { args: ['--event-every', '2', '--rate', '40', '--clients', '6'], covered: false })
-  // By then a key has been rotated, the key server was out, and a replica was restarted.
+  // The events before: a new key, a failing key server and a graceful restart.
   while (!output.stdout.includes('the oldest key is withdrawn') && child.exitCode === null) await wait(50)
   child.kill('SIGINT')
   t.equal(await exited, 0, output.stdout + output.stderr)
@@ -48,50 +51,50 @@ t.test('a soak runs through its events, and its report, here at Ctrl-C, ends wit
   t.match(output.stdout, /interrupted after \d+ s\n0 failures\n$/)
 })
 
-t.test('an answer that is not due and not excused is a failure, told with its request id', async t => {
-  const soaking = await trafficTo(t, (request, response) => {
+t.test('Traffic reports an unexpected response as a failure, with its request id', async t => {
+  const soak = await trafficTo(t, (request, response) => {
     const [status, code] = request.url === '/broken' ? [500, 'internal_error'] : [503, 'storage_unavailable']
     response.writeHead(status, { 'content-type': 'application/problem+json', 'x-request-id': 'id-1' }).end(JSON.stringify({ code }))
   })
-  t.equal(await soaking.ask({ path: '/broken', due: ['200'] }), undefined)
-  t.equal(await soaking.ask({ path: '/articles', due: ['200'] }), undefined)
-  t.equal(soaking.failures, 2)
-  t.match(soaking.shown.map(({ text }) => text), [/GET \/broken at one: 500 internal_error, and 200 was due \(request id-1\)/, /503 storage_unavailable/])
-  t.match(soaking.counts.get('500 internal_error'), { due: 0, excused: 0, failed: 1 })
+  t.equal(await soak.send({ path: '/broken', expected: ['200'] }), undefined)
+  t.equal(await soak.send({ path: '/articles', expected: ['200'] }), undefined)
+  t.equal(soak.failures, 2)
+  t.match(soak.shownFailures.map(({ text }) => text), [/GET \/broken at one: 500 internal_error, expected 200 \(request id-1\)/, /503 storage_unavailable/])
+  t.match(soak.counts.get('500 internal_error'), { expected: 0, excused: 0, failed: 1 })
 })
 
-t.test('a lost connection is a failure, but for a replica that is being restarted', async t => {
-  const soaking = await trafficTo(t, request => { request.socket.destroy() })
-  await soaking.ask({ path: '/', due: ['200'] })
-  t.match(soaking.counts.get('connection lost'), { excused: 0, failed: 1 })
+t.test('Traffic reports a lost connection as a failure', async t => {
+  const soak = await trafficTo(t, request => { request.socket.destroy() })
+  await soak.send({ path: '/', expected: ['200'] })
+  t.match(soak.counts.get('connection lost'), { excused: 0, failed: 1 })
 })
 
-t.test('an answer that is due and not as documented is a failure', async t => {
-  const soaking = await trafficTo(t, (_request, response) => {
+t.test('Traffic reports an undocumented response as a failure', async t => {
+  const soak = await trafficTo(t, (_request, response) => {
     response.writeHead(200, { 'content-type': 'application/json' }).end('{}')
   })
-  t.equal(await soaking.ask({ path: '/undocumented', due: ['200'] }), undefined)
-  t.match(soaking.shown, [{ text: /GET \/undocumented 200 is not documented/ }])
+  t.equal(await soak.send({ path: '/undocumented', expected: ['200'] }), undefined)
+  t.match(soak.shownFailures, [{ text: /GET \/undocumented 200 is not documented/ }])
 })
 
-t.test('a client notices what is not as it was acknowledged, and the comparison what is not in the database', async t => {
+t.test('Client reports a response that differs from the acknowledged one, and compare reports a difference in the database', async t => {
   const pool = await startPool(t)
   const DATABASE_URL = await newDatabase(t)
-  let lie = false
+  let isLying = false
   const { app } = await startApp(t, { DATABASE_URL, POST_CONFIRMATION_SECRET: `whsec_${'c29h'.repeat(8)}` }, pool, app => {
     app.addHook('onSend', async (request, _reply, payload) => {
-      return lie && request.method === 'GET' && Buffer.isBuffer(payload) ? String(payload).replaceAll('"name":"c-', '"name":"d-') : payload
+      return isLying && request.method === 'GET' && Buffer.isBuffer(payload) ? String(payload).replaceAll('"name":"c-', '"name":"d-') : payload
     })
   })
   const url = await app.listen({ host: '127.0.0.1', port: 0 })
-  const soaking = traffic(t, url, await (await fetch(`${url}/openapi.json`)).json())
-  const client = new Client({ name: 'c', traffic: soaking, pool, circumstances: new Circumstances(20), webhookSecret: `whsec_${'c29h'.repeat(8)}`, pace: 0 })
+  const soak = traffic(t, url, await (await fetch(`${url}/openapi.json`)).json())
+  const client = new Client({ name: 'c', traffic: soak, pool, disruptions: new Disruptions(20), webhookSecret: `whsec_${'c29h'.repeat(8)}`, intervalMs: 0 })
   const running = client.run()
   while (client.articles.size < 10) await wait(20)
-  t.strictSame(soaking.shown, [])
-  lie = true
-  while (soaking.failures === 0) await wait(20)
-  t.match(soaking.shown[0]?.text, /is not as it was acknowledged|the search finds what is not so/)
+  t.strictSame(soak.shownFailures, [])
+  isLying = true
+  while (soak.failures === 0) await wait(20)
+  t.match(soak.shownFailures[0]?.text, /does not match|the search finds a wrong article/)
   client.stop()
   await running
 
@@ -100,52 +103,52 @@ t.test('a client notices what is not as it was acknowledged, and the comparison 
   if (article !== undefined) article.name = 'Something else'
   t.match(await compare(DATABASE_URL, [client]), { wrong: [/the database has \{.*"name":"c-/] })
   client.articles.delete(article?.id ?? 0)
-  t.match(await compare(DATABASE_URL, [client]), { wrong: [/which was deleted, or made twice/] })
+  t.match(await compare(DATABASE_URL, [client]), { wrong: [/which was deleted or created twice/] })
 })
 
-t.test('nothing is excused while nothing goes on', async t => {
-  const { clock, circumstances, excuses } = diary()
-  circumstances.publish('key')
+t.test('Disruptions excuses nothing without a disruption', async t => {
+  const { clock, disruptions, excuses } = startDisruptions()
+  disruptions.publish('key')
   clock.seconds = 100
   t.strictSame(excuses({ kid: 'key' }), [])
   t.strictSame(excuses({ kid: 'never published' }), ['401 invalid_auth_token'])
-  t.strictSame(excuses({ readiness: true }), [])
+  t.strictSame(excuses({ isReadiness: true }), [])
 })
 
-t.test('keys that cannot be fetched excuse a 503 for keys that nobody has seen, and for no other', async t => {
-  const { clock, circumstances, excuses } = diary()
-  circumstances.publish('old')
+t.test('Disruptions excuses 503 for a new key during an outage of the key server', async t => {
+  const { clock, disruptions, excuses } = startDisruptions()
+  disruptions.publish('old')
   clock.seconds = 100
-  const end = circumstances.begin('key server out')
-  circumstances.publish('new')
+  const end = disruptions.begin('key server out')
+  disruptions.publish('new')
   clock.seconds = 110
   t.strictSame(excuses({ kid: 'old' }), [])
   t.strictSame(excuses({ kid: 'new' }), ['401 invalid_auth_token', '503 identity_provider_unavailable'])
-  t.strictSame(excuses(), [], 'a forged token is refused all the same')
-  t.equal(circumstances.isKnown('old'), true)
-  t.equal(circumstances.isKnown('new'), false)
+  t.strictSame(excuses(), [], 'a forged token is rejected all the same')
+  t.equal(disruptions.isAccepted('old'), true)
+  t.equal(disruptions.isAccepted('new'), false)
   end()
   clock.seconds = 140
   t.strictSame(excuses({ kid: 'new' }), [])
-  t.equal(circumstances.isKnown('new'), true)
+  t.equal(disruptions.isAccepted('new'), true)
 })
 
-t.test('a key that was withdrawn may be taken until it has to be gone', async t => {
-  const { clock, circumstances, excuses } = diary()
-  circumstances.publish('key')
+t.test('Disruptions excuses a removed key until the refresh must have noticed', async t => {
+  const { clock, disruptions, excuses } = startDisruptions()
+  disruptions.publish('key')
   clock.seconds = 100
-  circumstances.withdraw('key')
-  t.strictSame([circumstances.isKnown('key'), circumstances.isGone('key')], [false, false])
+  disruptions.withdraw('key')
+  t.strictSame([disruptions.isAccepted('key'), disruptions.isRevoked('key')], [false, false])
   t.strictSame(excuses({ kid: 'key' }), ['401 invalid_auth_token'])
   clock.seconds = 129
-  t.equal(circumstances.isGone('key'), true)
+  t.equal(disruptions.isRevoked('key'), true)
 })
 
-t.test('a restart excuses lost connections to the replica, and a restart of the database a 503', async t => {
-  const { clock, circumstances, excuses } = diary()
-  const ends = [circumstances.begin('restart of one'), circumstances.begin('database restart')]
+t.test('Disruptions excuses lost connections during a restart, and 503 during a restart of the database', async t => {
+  const { clock, disruptions, excuses } = startDisruptions()
+  const ends = [disruptions.begin('restart of one'), disruptions.begin('database restart')]
   t.strictSame(excuses(), ['503 storage_unavailable', 'connection lost'])
-  t.strictSame(excuses({ replica: 'other', storage: false }), [])
+  t.strictSame(excuses({ replica: 'other', needsDatabase: false }), [])
   clock.seconds = 5
   for (const end of ends) end()
   clock.seconds = 7
@@ -154,12 +157,12 @@ t.test('a restart excuses lost connections to the replica, and a restart of the 
   t.strictSame(excuses(), [])
 })
 
-t.test('memory that grows is told from memory that is flat', async t => {
-  const samples = (grow: (minute: number) => number) => Array.from({ length: 1200 }, (_, second) => ({ at: second, held: 150 + grow(second / 60) + second % 3 }))
+t.test('measureTrend tells growing memory from flat memory', async t => {
+  const samples = (grow: (minute: number) => number) => Array.from({ length: 1200 }, (_, second) => ({ atSeconds: second, usedMb: 150 + grow(second / 60) + second % 3 }))
   const judged = (grow: (minute: number) => number) => {
-    const { begin, end, growth, slope } = judgeMemory(samples(grow))
-    return [begin, end, growth, slope].map(Math.round)
+    const { earlyMb, lateMb, growthMb, growthMbPerHour } = measureTrend(samples(grow))
+    return [earlyMb, lateMb, growthMb, growthMbPerHour].map(Math.round)
   }
-  t.strictSame(judged(minute => Math.min(minute, 8)), [153, 159, 0, 0], 'caches that fill up')
+  t.strictSame(judged(minute => Math.min(minute, 8)), [153, 159, 0, 0], 'caches fill in the first half')
   t.strictSame(judged(minute => 3 * minute), [157, 211, 30, 180])
 })

@@ -10,27 +10,28 @@ import { runCommand, type Outcome } from '../support/command.ts'
 import { bearer, environment, startPool } from '../support/app.ts'
 import { run, startService } from '../support/service-process.ts'
 
-/** Runs the command over a database file, and gives its exit status and what it wrote. */
+/** Runs the command in this process on a database file. */
 async function backup (path: string, ...args: string[]): Promise<Outcome> {
   return runCommand(command, args, { DATABASE_URL: `sqlite:${path}` })
 }
 
-/** The same as a process of its own, as `npm run backup` does it. */
+/** Runs the command as a separate process, as `npm run backup` does. */
 async function backupProcess (t: Test, path: string, ...args: string[]): Promise<Outcome> {
   const { exited, output } = run(t, 'src/cli/backup.ts', { DATABASE_URL: `sqlite:${path}` }, { args })
   return { status: await exited, ...output }
 }
 
-/** A migrated database with articles of these names. */
+/** Makes a migrated database with articles of these names. */
 async function makeDatabase (path: string, ...names: string[]): Promise<void> {
-  const db = openDatabase(`sqlite:${path}`)
-  await migrateToLatest(db)
+  const database = openDatabase(`sqlite:${path}`)
+  const { db } = database
+  await migrateToLatest(database)
   const author = await insertUser(db, { username: 'alice', email: null, issuer: null, sub: null })
   for (const name of names) if (author !== undefined) await insertArticle(db, { name, author })
-  await db.destroy()
+  await database.close()
 }
 
-/** Makes a database larger, so that a backup takes its time. */
+/** Makes a database larger, so that a backup takes longer. */
 function fill (path: string, megabytes: number): void {
   const file = new BetterSqlite3(path)
   file.exec(`create table filling (bytes blob); insert into filling with recursive n (i) as (select 1 union all select i + 1 from n where i < ${megabytes}) select randomblob(1000000) from n`)
@@ -46,7 +47,7 @@ function namesIn (path: string): unknown[] {
   }
 }
 
-t.test('a backup that is made while the service writes holds all from before it, and is restored under a new service', async t => {
+t.test('npm run backup copies every earlier write while the service writes, and the copy can be restored', async t => {
   const pool = await startPool(t)
   const folder = t.testdir()
   const path = `${folder}/articles.db`
@@ -67,10 +68,10 @@ t.test('a backup that is made while the service writes holds all from before it,
   const { status, stdout, stderr } = await running
   t.strictSame({ status, stderr }, { status: 0, stderr: '' })
   t.match(stdout, /^Backed up .*articles\.db to .*copy\.db: \d+ bytes, checked\.\n$/)
-  t.notOk(readdirSync(folder).some(name => name.startsWith('copy.db') && name !== 'copy.db'), 'it is one file')
-  const kept = namesIn(`${folder}/copy.db`)
-  t.strictSame(kept.slice(0, before.length), before)
-  t.strictSame(kept, acknowledged.slice(0, kept.length).concat(kept.length > acknowledged.length ? [`article ${acknowledged.length}`] : []), 'and no gap after it')
+  t.notOk(readdirSync(folder).some(name => name.startsWith('copy.db') && name !== 'copy.db'), 'the backup is one file')
+  const backedUp = namesIn(`${folder}/copy.db`)
+  t.strictSame(backedUp.slice(0, before.length), before)
+  t.strictSame(backedUp, acknowledged.slice(0, backedUp.length).concat(backedUp.length > acknowledged.length ? [`article ${acknowledged.length}`] : []), 'the later articles have no gap')
 
   const inUse = await backupProcess(t, path, '--restore', `${folder}/copy.db`)
   t.match(inUse, { status: 1, stdout: '', stderr: /articles\.db is in use, or cannot be locked; stop the service first\.\n$/ })
@@ -80,32 +81,32 @@ t.test('a backup that is made while the service writes holds all from before it,
 
   const restored = await backupProcess(t, path, '--restore', `${folder}/copy.db`)
   t.match(restored, { status: 0, stderr: '' })
-  const aside = /What was there is in (.*)\.\n$/.exec(restored.stdout)?.[1] ?? ''
-  t.strictSame(namesIn(aside), acknowledged, 'what the restore replaced has all of it, that of the write-ahead log too')
+  const oldDatabase = /The old database is (.*)\.\n$/.exec(restored.stdout)?.[1] ?? ''
+  t.strictSame(namesIn(oldDatabase), acknowledged, 'the old database has every article, including those of the write-ahead log')
   t.notOk(existsSync(`${path}-wal`))
 
   const again = await startService(t, environment(pool, { DATABASE_URL: `sqlite:${path}` }))
   const newest = await (await fetch(`${again.url}/articles?limit=1&order=desc`, { headers })).json()
-  t.match(newest, [{ name: kept.at(-1) }])
+  t.match(newest, [{ name: backedUp.at(-1) }])
   again.child.kill('SIGTERM')
   t.equal(await again.exited, 0)
-  t.strictSame(namesIn(path), kept)
+  t.strictSame(namesIn(path), backedUp)
 })
 
-t.test('a backup replaces a file only when told to, and never the database itself', async t => {
-  const folder = t.testdir({ 'there.db': 'something' })
+t.test('npm run backup replaces a file only with --force, and never the database itself', async t => {
+  const folder = t.testdir({ 'existing.db': 'something' })
   const path = `${folder}/articles.db`
   await makeDatabase(path, 'a')
-  t.match(await backup(path, `${folder}/there.db`), { status: 1, stderr: /there\.db is there already; --force replaces it\.\n$/ })
-  t.equal(readFileSync(`${folder}/there.db`, 'utf8'), 'something')
-  t.match(await backup(path, `${folder}/there.db`, '--force'), { status: 0, stderr: '' })
-  t.strictSame(namesIn(`${folder}/there.db`), ['a'])
+  t.match(await backup(path, `${folder}/existing.db`), { status: 1, stderr: /existing\.db exists; --force replaces it\.\n$/ })
+  t.equal(readFileSync(`${folder}/existing.db`, 'utf8'), 'something')
+  t.match(await backup(path, `${folder}/existing.db`, '--force'), { status: 0, stderr: '' })
+  t.strictSame(namesIn(`${folder}/existing.db`), ['a'])
   t.match(await backup(path, path, '--force'), { status: 1, stderr: /articles\.db is the database itself\.\n$/ })
   t.match(await backup(path, '--restore', path), { status: 1, stderr: /articles\.db is the database itself\.\n$/ })
   t.strictSame(namesIn(path), ['a'])
 })
 
-t.test('a backup that fails is one line, and leaves nothing behind', async t => {
+t.test('npm run backup reports a failure in one line and leaves no file', async t => {
   const folder = t.testdir({ 'letter.db': 'This is a letter, and not a database at all.' })
   await makeDatabase(`${folder}/damaged.db`, ...Array.from({ length: 500 }, (_, n) => `article ${n}`))
   const pages = readFileSync(`${folder}/damaged.db`)
@@ -114,13 +115,13 @@ t.test('a backup that fails is one line, and leaves nothing behind', async t => 
   const files = readdirSync(folder)
   t.match(await backup(`${folder}/none.db`, `${folder}/copy.db`), { status: 1, stderr: /^There is no database .*none\.db\.\n$/ })
   t.match(await backup(`${folder}/letter.db`, `${folder}/copy.db`), { status: 1, stderr: /^[^\n]*file is not a database\n$/ })
-  t.match(await backup(`${folder}/damaged.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*damaged\.db cannot be used: .+\n$/ })
-  t.match(await backup(`${folder}/other.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*other\.db cannot be used: it holds no articles\.\n$/ })
+  t.match(await backup(`${folder}/damaged.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*damaged\.db is unusable: .+\n$/ })
+  t.match(await backup(`${folder}/other.db`, `${folder}/copy.db`), { status: 1, stderr: /^.*other\.db is unusable: it is not a database of this service\.\n$/ })
   t.match(await backup(`${folder}/other.db`, `${folder}/none/copy.db`), { status: 1, stderr: /^There is no folder .*none\.\n$/ })
   t.strictSame(readdirSync(folder), files)
 })
 
-t.test('a restore needs no database to replace, and one that it replaces may be damaged', async t => {
+t.test('npm run backup -- --restore accepts a missing or damaged old database', async t => {
   const folder = t.testdir()
   await makeDatabase(`${folder}/copy.db`, 'a', 'b')
   const path = `${folder}/new/articles.db`
@@ -130,12 +131,12 @@ t.test('a restore needs no database to replace, and one that it replaces may be 
   for (const suffix of ['', '-wal', '-shm']) writeFileSync(`${path}${suffix}`, `a letter${suffix}`)
   const { status, stdout } = await backup(path, '--restore', `${folder}/copy.db`)
   t.equal(status, 0)
-  const aside = /What was there is in (.*)\.\n$/.exec(stdout)?.[1] ?? ''
-  for (const suffix of ['', '-wal']) t.equal(readFileSync(`${aside}${suffix}`, 'utf8'), `a letter${suffix}`)
+  const oldDatabase = /The old database is (.*)\.\n$/.exec(stdout)?.[1] ?? ''
+  for (const suffix of ['', '-wal']) t.equal(readFileSync(`${oldDatabase}${suffix}`, 'utf8'), `a letter${suffix}`)
   t.strictSame(namesIn(path), ['a', 'b'])
 })
 
-t.test('a restore sets aside a write-ahead log whose database is gone, which would be added to the backup', async t => {
+t.test('npm run backup -- --restore moves a write-ahead log without a database aside', async t => {
   const folder = t.testdir()
   const path = `${folder}/articles.db`
   await makeDatabase(path, 'a', 'b')
@@ -151,7 +152,7 @@ t.test('a restore sets aside a write-ahead log whose database is gone, which wou
   t.strictSame(namesIn(path), ['a', 'b'])
 })
 
-t.test('a restore to a folder that cannot be made fails with one line', { skip: process.platform !== 'linux' }, async t => {
+t.test('npm run backup -- --restore reports a folder that cannot be made in one line', { skip: process.platform !== 'linux' }, async t => {
   const folder = t.testdir()
   await makeDatabase(`${folder}/articles.db`, 'First')
   t.equal((await backup(`${folder}/articles.db`, `${folder}/copy.db`)).status, 0)
@@ -160,7 +161,7 @@ t.test('a restore to a folder that cannot be made fails with one line', { skip: 
   t.match(stderr, /^[^\n]*\/proc\/nope[^\n]*\n$/)
 })
 
-t.test('a restore of what is no backup replaces nothing', async t => {
+t.test('npm run backup -- --restore rejects a file that is not a backup and replaces nothing', async t => {
   const folder = t.testdir({ 'letter.db': 'This is a letter, and not a database at all.' })
   const path = `${folder}/articles.db`
   await makeDatabase(path, 'a')
@@ -168,13 +169,13 @@ t.test('a restore of what is no backup replaces nothing', async t => {
   writeFileSync(`${folder}/open.db-wal`, '')
   const files = readdirSync(folder)
   t.match(await backup(path, '--restore', `${folder}/none.db`), { status: 1, stderr: /^There is no backup .*none\.db\.\n$/ })
-  t.match(await backup(path, '--restore', `${folder}/letter.db`), { status: 1, stderr: /letter\.db cannot be used: file is not a database\.\n$/ })
-  t.match(await backup(path, '--restore', `${folder}/open.db`), { status: 1, stderr: /open\.db has a write-ahead log beside it/ })
+  t.match(await backup(path, '--restore', `${folder}/letter.db`), { status: 1, stderr: /letter\.db is unusable: file is not a database\.\n$/ })
+  t.match(await backup(path, '--restore', `${folder}/open.db`), { status: 1, stderr: /open\.db has a write-ahead log: it is in use/ })
   t.strictSame(readdirSync(folder), files)
   t.strictSame(namesIn(path), ['a'])
 })
 
-t.test('a backup that is broken off leaves nothing behind', async t => {
+t.test('npm run backup leaves no file after SIGINT', async t => {
   const folder = t.testdir()
   const path = `${folder}/articles.db`
   await makeDatabase(path, 'a')
@@ -187,7 +188,7 @@ t.test('a backup that is broken off leaves nothing behind', async t => {
   t.strictSame(readdirSync(`${folder}/copies`), [])
 })
 
-t.test('npm run backup tells how it is used, and what is not for it', async t => {
+t.test('npm run backup prints its help and rejects wrong arguments and other databases', async t => {
   const path = `${t.testdir()}/articles.db`
   t.match(await backupProcess(t, path, '--help'), { status: 0, stdout: /^npm run backup -- FILE/, stderr: '' })
   t.match(await backupProcess(t, path), { status: 2, stdout: '', stderr: /\n\nnpm run backup -- FILE/ })
@@ -195,8 +196,8 @@ t.test('npm run backup tells how it is used, and what is not for it', async t =>
     t.match(await backup(path, ...args), { status: 2, stdout: '', stderr: /\n\nnpm run backup -- FILE/ }, args.join(' '))
   }
   for (const [DATABASE_URL, line] of Object.entries({
-    'postgres://articles:hunter2@db/articles': 'DATABASE_URL names a PostgreSQL database: back it up with pg_dump, and restore it with pg_restore.\n',
-    'sqlite::memory:': 'DATABASE_URL names a database in memory, of which there is no backup.\n'
+    'postgres://articles:hunter2@db/articles': 'DATABASE_URL names a PostgreSQL database; use pg_dump and pg_restore.\n',
+    'sqlite::memory:': 'DATABASE_URL names a database in memory, which has no backup.\n'
   })) {
     t.strictSame(await runCommand(command, ['copy.db'], { DATABASE_URL }), { status: 1, stdout: '', stderr: line })
   }

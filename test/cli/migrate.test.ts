@@ -4,7 +4,7 @@ import t from 'tap'
 import { postgresUrlForm } from '../../src/database/postgres/url.ts'
 import { run } from '../support/service-process.ts'
 
-t.test('npm run migrate applies what is missing, says so, and has nothing to do the second time', async t => {
+t.test('npm run migrate applies the pending migrations and prints them, and none the second time', async t => {
   const path = `${t.testdir()}/data/articles.db`
   const DATABASE_URL = `sqlite:${path}`
   const first = run(t, 'src/cli/migrate.ts', { DATABASE_URL })
@@ -13,11 +13,11 @@ t.test('npm run migrate applies what is missing, says so, and has nothing to do 
 
   const second = run(t, 'src/cli/migrate.ts', { DATABASE_URL })
   t.equal(await second.exited, 0)
-  t.strictSame(second.output, { stdout: 'Nothing to migrate.\n', stderr: '' })
-  t.notOk(existsSync(`${path}-wal`), 'the database was closed')
+  t.strictSame(second.output, { stdout: 'There are no pending migrations.\n', stderr: '' })
+  t.notOk(existsSync(`${path}-wal`), 'the command closed the database')
 })
 
-t.test('several at once over one file are safe', async t => {
+t.test('npm run migrate runs safely four times at once on one file', async t => {
   const path = `${t.testdir()}/articles.db`
   const runs = Array.from({ length: 4 }, () => run(t, 'src/cli/migrate.ts', { DATABASE_URL: `sqlite:${path}` }))
   t.strictSame(await Promise.all(runs.map(({ exited }) => exited)), [0, 0, 0, 0], runs.map(({ output }) => output.stderr).join(''))
@@ -27,11 +27,11 @@ t.test('several at once over one file are safe', async t => {
   t.ok(file.prepare('SELECT * FROM articles').all())
 })
 
-t.test('a database that cannot be migrated is one line on stderr and status 1', async t => {
+t.test('npm run migrate reports a failure in one line on stderr with status 1', async t => {
   const folder = t.testdir({ 'letter.db': 'This is a letter, and not a database at all.' })
   const failures = {
     [`sqlite:${folder}/letter.db`]: 'The database was not migrated: file is not a database\n',
-    'mysql://articles:hunter2@db': `The database was not migrated: DATABASE_URL: held a value that is not shown; it takes sqlite:<path>, sqlite::memory: or ${postgresUrlForm}\n`
+    'mysql://articles:hunter2@db': `The database was not migrated: DATABASE_URL: the value (not shown) is invalid; expected sqlite:<path>, sqlite::memory: or ${postgresUrlForm}\n`
   }
   for (const [DATABASE_URL, stderr] of Object.entries(failures)) {
     const { exited, output } = run(t, 'src/cli/migrate.ts', { DATABASE_URL })
@@ -40,7 +40,7 @@ t.test('a database that cannot be migrated is one line on stderr and status 1', 
   }
 })
 
-t.test('npm run migrate -- --help says what it does, and does nothing', async t => {
+t.test('npm run migrate -- --help prints the help and does not migrate', async t => {
   const path = `${t.testdir()}/articles.db`
   const { exited, output } = run(t, 'src/cli/migrate.ts', { DATABASE_URL: `sqlite:${path}` }, { args: ['--help'] })
   t.equal(await exited, 0)

@@ -26,12 +26,13 @@ function start (t: Test, variables: Record<string, string> = {}) {
     },
     /** Does something to the database as another process would, between two commands. */
     over: async <Result>(work: (db: Database) => Promise<Result>): Promise<Result> => {
-      const db = openDatabase(DATABASE_URL)
+      const database = openDatabase(DATABASE_URL)
+      const { db } = database
       try {
-        await migrateToLatest(db)
+        await migrateToLatest(database)
         return await work(db)
       } finally {
-        await db.destroy()
+        await database.close()
       }
     }
   }
@@ -181,7 +182,7 @@ t.test('npm run users says in a line what is wrong with the database, and shows 
   writeFileSync(path, 'This is a letter, and not a database at all.')
   t.strictSame(await users('list'), failed('file is not a database'))
   const { users: elsewhere } = start(t, { DATABASE_URL: 'mysql://articles:hunter2@db' })
-  t.strictSame(await elsewhere('list'), failed(`DATABASE_URL: held a value that is not shown; it takes sqlite:<path>, sqlite::memory: or ${postgresUrlForm}`))
+  t.strictSame(await elsewhere('list'), failed(`DATABASE_URL: the value (not shown) is invalid; expected sqlite:<path>, sqlite::memory: or ${postgresUrlForm}`))
 })
 
 const pageSize = 60
@@ -274,7 +275,7 @@ t.test('npm run users sync says what it lacks, with exit status 1', async t => {
   t.strictSame(await process('sync'), failed('Could not load credentials from any providers'))
 
   const { users: unset } = await startSync(t, { ...elsewhere, AWS_USER_POOLS_ID: '' })
-  t.match(await unset('sync'), { status: 1, stdout: '', stderr: /^AWS_USER_POOLS_ID: is not set; it takes .*\n$/ })
+  t.match(await unset('sync'), { status: 1, stdout: '', stderr: /^AWS_USER_POOLS_ID: not set; expected .*\n$/ })
 
   const { pool, process: refused } = await startSync(t)
   pool.answer = (_request, response) => response.writeHead(400, { 'content-type': 'application/x-amz-json-1.1' }).end('{"__type":"NotAuthorizedException","message":"nobody may not"}')

@@ -1,75 +1,78 @@
+import { setImmediate as nextTurn } from 'node:timers/promises'
 import t from 'tap'
-import { GatheredReads } from '../../src/database/batch-loader.ts'
+import { BatchLoader } from '../../src/database/batch-loader.ts'
 
-/** A source whose value the test changes, and that notes what it was asked for at once. */
-function source () {
-  const state = { value: 'first', asked: Array.from<string[]>([]) }
-  const reads = new GatheredReads((questions: string[]) => {
-    state.asked.push(questions)
-    return async question => {
-      if (question === 'broken') throw new Error('broken')
-      const { value } = state
-      await new Promise(setImmediate)
-      return `${question}: ${value}`
-    }
+/** A loader over a value that the test changes. It records the batches. */
+function startLoader () {
+  const state = { value: 'first', batches: Array.from<string[]>([]) }
+  const loader = new BatchLoader(async (items: string[]) => {
+    state.batches.push(items)
+    if (items.includes('broken')) throw new Error('broken')
+    const { value } = state
+    await nextTurn()
+    return items.map(item => `${item}: ${value}`)
   })
-  return { state, ask: (question: string) => reads.ask(question, question) }
+  return { state, load: (item: string) => loader.load(item, item) }
 }
 
-t.test('what is asked for in one turn is read in one go, and the same once', async t => {
-  const { state, ask } = source()
-  t.strictSame(await Promise.all(['a', 'b', 'a', 'c', 'b'].map(ask)), ['a: first', 'b: first', 'a: first', 'c: first', 'b: first'])
-  t.strictSame(state.asked, [['a', 'b', 'c']])
+t.test('BatchLoader loads all items of a turn in one batch, and equal keys once', async t => {
+  const { state, load } = startLoader()
+  t.strictSame(await Promise.all(['a', 'b', 'a', 'c', 'b'].map(load)), ['a: first', 'b: first', 'a: first', 'c: first', 'b: first'])
+  t.strictSame(state.batches, [['a', 'b', 'c']])
 })
 
-t.test('of more than a thousand, a thousand are read in one go', async t => {
-  const { state, ask } = source()
-  const questions = Array.from({ length: 2_001 }, (_, n) => `${n}`)
-  t.strictSame(await Promise.all(questions.map(ask)), questions.map(question => `${question}: first`))
-  t.strictSame(state.asked.map(({ length }) => length), [1_000, 1_000, 1])
-  t.strictSame(state.asked.flat(), questions)
+t.test('BatchLoader loads at most 1,000 items in one batch', async t => {
+  const { state, load } = startLoader()
+  const items = Array.from({ length: 2_001 }, (_, n) => `${n}`)
+  t.strictSame(await Promise.all(items.map(load)), items.map(item => `${item}: first`))
+  t.strictSame(state.batches.map(({ length }) => length), [1_000, 1_000, 1])
+  t.strictSame(state.batches.flat(), items)
 })
 
-t.test('whoever asks once a reading has begun gets what is there then, also while it is under way', async t => {
-  const { state, ask } = source()
-  const before = ask('a')
-  await new Promise(setImmediate)
-  t.strictSame(state.asked, [['a']])
+t.test('BatchLoader loads a value again for a load after the dispatch, also while the first batch is in progress', async t => {
+  const { state, load } = startLoader()
+  const before = load('a')
+  await nextTurn()
+  t.strictSame(state.batches, [['a']])
   state.value = 'second'
-  const after = ask('a')
+  const after = load('a')
   t.equal(await before, 'a: first')
   t.equal(await after, 'a: second')
-  t.equal(await ask('a'), 'a: second')
+  t.equal(await load('a'), 'a: second')
 })
 
-t.test('a change that was made while others asked already is seen by all of them', async t => {
-  const { state, ask } = source()
-  const before = ask('a')
+t.test('BatchLoader loads a change that was made between a load and the dispatch', async t => {
+  const { state, load } = startLoader()
+  const before = load('a')
   state.value = 'second'
-  t.strictSame(await Promise.all([before, ask('a')]), ['a: second', 'a: second'])
+  t.strictSame(await Promise.all([before, load('a')]), ['a: second', 'a: second'])
 })
 
-t.test('a failure is that of those who asked for it, and of nobody after', async t => {
-  const { ask } = source()
-  const outcomes = await Promise.allSettled(['broken', 'a', 'broken'].map(ask))
-  t.strictSame(outcomes.map(({ status }) => status), ['rejected', 'fulfilled', 'rejected'])
-  await t.rejects(ask('broken'), { message: 'broken' })
-  t.equal(await ask('a'), 'a: first')
+t.test('BatchLoader rejects every load of a batch that fails, and no later one', async t => {
+  const { load } = startLoader()
+  const outcomes = await Promise.allSettled(['broken', 'a', 'broken'].map(load))
+  t.strictSame(outcomes.map(({ status }) => status), ['rejected', 'rejected', 'rejected'])
+  await t.rejects(load('broken'), { message: 'broken' })
+  t.equal(await load('a'), 'a: first')
 })
 
-t.test('so is one from before anything was read', async t => {
-  const reads = new GatheredReads<string, string>(() => { throw new Error('not even begun') })
-  const outcomes = await Promise.allSettled(['a', 'b'].map(question => reads.ask(question, question)))
-  t.strictSame(outcomes.map(({ status }) => status), ['rejected', 'rejected'])
+t.test('BatchLoader rejects a batch whose function throws at once, or returns too few values', async t => {
+  for (const [message, loader] of Object.entries({
+    'not even begun': new BatchLoader<string, string>(() => { throw new Error('not even begun') }),
+    'a batch of 2 items loaded 1 values': new BatchLoader<string, string>(async () => ['a'])
+  })) {
+    const outcomes = await Promise.allSettled(['a', 'b'].map(item => loader.load(item, item)))
+    t.match(outcomes, [{ reason: { message } }, { reason: { message } }])
+  }
 })
 
-t.test('GatheredReads gives others a turn of the event loop between two groups', async t => {
+t.test('BatchLoader gives other work a turn of the event loop between two batches', async t => {
   const order: string[] = []
-  const reads = new GatheredReads((questions: number[]) => {
-    order.push(`read ${questions.length}`)
-    setImmediate(() => order.push('another'))
-    return async question => question
+  const loader = new BatchLoader(async (items: number[]) => {
+    order.push(`load ${items.length}`)
+    setImmediate(() => order.push('other'))
+    return items
   }, 2)
-  t.strictSame(await Promise.all([1, 2, 3, 4, 5].map(question => reads.ask(`${question}`, question))), [1, 2, 3, 4, 5])
-  t.strictSame(order, ['read 2', 'another', 'read 2', 'another', 'read 1'])
+  t.strictSame(await Promise.all([1, 2, 3, 4, 5].map(item => loader.load(`${item}`, item))), [1, 2, 3, 4, 5])
+  t.strictSame(order, ['load 2', 'other', 'load 2', 'other', 'load 1'])
 })

@@ -2,7 +2,7 @@ import { mkdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs'
 import t from 'tap'
 import { makeFolder } from '../../src/database/make-folder.ts'
 
-t.test('makeFolder makes a folder and those above it, and leaves one that exists', t => {
+t.test('makeFolder makes a folder with its parents, and accepts one that exists', t => {
   const folder = t.testdir()
   for (const path of [`${folder}/a/b/c`, `${folder}/a/b/c`, `${folder}/a/d/`, folder, '.', '/']) {
     makeFolder(path)
@@ -11,7 +11,7 @@ t.test('makeFolder makes a folder and those above it, and leaves one that exists
   t.end()
 })
 
-t.test('makeFolder throws where a folder cannot be made', t => {
+t.test('makeFolder throws the error of a folder that cannot be made', t => {
   const folder = t.testdir()
   writeFileSync(`${folder}/file`, '')
   symlinkSync('nowhere', `${folder}/dangling`)

@@ -2,7 +2,7 @@ import { readdirSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
 import { sql } from 'kysely'
 import t from 'tap'
-import { listPendingMigrations, migrateToLatest } from '../../src/database/migrate.ts'
+import { listPendingMigrations, listUnappliedMigrations, migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import { insertUser } from '../../src/users/queries.ts'
 import { environment, startPool } from '../support/app.ts'
@@ -11,50 +11,76 @@ import { run, until } from '../support/service-process.ts'
 const all = readdirSync(new URL('../../migrations/', import.meta.url)).map(name => name.replace(/\.ts$/, '')).sort()
 
 t.test('migrateToLatest applies every migration in order, and nothing the second time', async t => {
-  const db = openDatabase('sqlite::memory:')
-  t.teardown(() => db.destroy())
+  const database = openDatabase('sqlite::memory:')
+  const { db } = database
+  t.teardown(() => database.close())
   t.strictSame(await listPendingMigrations(db), all)
-  t.strictSame(await migrateToLatest(db), all)
+  t.strictSame(await migrateToLatest(database), { applied: all, unknown: [] })
   t.strictSame(await listPendingMigrations(db), [])
-  t.strictSame(await migrateToLatest(db), [])
+  t.strictSame(await migrateToLatest(database), { applied: [], unknown: [] })
 })
 
-t.test('a migration that fails is rolled back whole, and the failure told', async t => {
+t.test('migrateToLatest rolls back a migration that fails, throws its error, and succeeds later', async t => {
   const path = `${t.testdir()}/articles.db`
+  const database = openDatabase(`sqlite:${path}`)
+  t.teardown(() => database.close())
+  const { db } = database
+  await migrateToLatest(database)
   const file = new BetterSqlite3(path)
   t.teardown(() => file.close())
-  // In the way of the first migration's second table.
-  file.exec('CREATE TABLE articles (id INTEGER)')
+  // The last migration adds three columns. The first one is missing, and the second one exists.
+  const last = all.at(-1)
+  file.prepare('DELETE FROM kysely_migration WHERE name = ?').run(last)
+  file.exec('ALTER TABLE idempotency_keys DROP COLUMN request_fingerprint')
 
-  const db = openDatabase(`sqlite:${path}`)
-  t.teardown(() => db.destroy())
-  await t.rejects(migrateToLatest(db), /table "?articles"? already exists/)
-  t.strictSame(file.prepare("SELECT name FROM sqlite_master WHERE name = 'users'").all(), [])
-  t.strictSame(await listPendingMigrations(db), all)
+  await t.rejects(migrateToLatest(database), /duplicate column name: status/)
+  t.notMatch(file.pragma('table_info(idempotency_keys)'), [{ name: 'request_fingerprint' }])
+  t.strictSame(await listPendingMigrations(db), [last])
 
-  file.exec('DROP TABLE articles')
-  t.strictSame(await migrateToLatest(db), all)
+  file.exec('ALTER TABLE idempotency_keys DROP COLUMN status; ALTER TABLE idempotency_keys DROP COLUMN headers')
+  t.strictSame(await migrateToLatest(database), { applied: [last], unknown: [] })
 })
 
-t.test('a database of a newer version of the service is refused', async t => {
-  const db = openDatabase('sqlite::memory:')
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+t.test('migrateToLatest rejects a database of another application, and changes nothing', async t => {
+  const folder = t.testdir()
+  for (const [name, statements] of Object.entries({
+    'other.db': 'CREATE TABLE boxes (id INTEGER)',
+    'kysely.db': "CREATE TABLE kysely_migration (name TEXT, timestamp TEXT); INSERT INTO kysely_migration VALUES ('2020-01-01-boxes', '2020-01-01T00:00:00.000Z')"
+  })) {
+    const file = new BetterSqlite3(`${folder}/${name}`)
+    t.teardown(() => file.close())
+    file.exec(statements)
+    const tables = () => file.prepare('SELECT name FROM sqlite_schema').pluck().all()
+    const before = tables()
+    const database = openDatabase(`sqlite:${folder}/${name}`)
+    t.teardown(() => database.close())
+    await t.rejects(migrateToLatest(database), { message: /^the database belongs to another application; its tables: (boxes|kysely_migration)$/ })
+    t.strictSame(tables(), before)
+  }
+})
+
+t.test('migrateToLatest accepts a database of a newer version and returns its unknown migrations', async t => {
+  const database = openDatabase('sqlite::memory:')
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   await sql`INSERT INTO kysely_migration VALUES ('2999-01-01-01-future', '2999-01-01T00:00:00.000Z')`.execute(db)
-  await t.rejects(migrateToLatest(db), /2999-01-01-01-future/)
+  t.strictSame(await migrateToLatest(database), { applied: [], unknown: ['2999-01-01-01-future'] })
+  t.strictSame(await listUnappliedMigrations(db), [])
 })
 
-t.test('an id is never given twice', async t => {
-  const db = openDatabase('sqlite::memory:')
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+t.test('SQLite never assigns an id twice', async t => {
+  const database = openDatabase('sqlite::memory:')
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   const alice = { username: 'alice', email: null, issuer: null, sub: null }
   t.match(await insertUser(db, alice), { id: 1 })
   await db.deleteFrom('users').execute()
   t.match(await insertUser(db, alice), { id: 2 })
 })
 
-t.test('ten services that start at once over one SQLite file migrate it once', async t => {
+t.test('ten services that start at once on one SQLite file migrate it once', async t => {
   const pool = await startPool(t)
   const path = `${t.testdir()}/articles.db`
   const services = Array.from({ length: 10 }, () => run(t, 'src/server.ts', environment(pool, { DATABASE_URL: `sqlite:${path}`, PORT: '0' }), { covered: false }))

@@ -1,27 +1,32 @@
 import BetterSqlite3 from 'better-sqlite3'
 import { PostgresAdapter, sql } from 'kysely'
 import t from 'tap'
-import { isStorageUnavailable, openDatabase } from '../../src/database/open.ts'
+import { isStorageUnavailable } from '../../src/database/errors.ts'
+import { openDatabase } from '../../src/database/open.ts'
+import { isSqlite } from '../../src/database/sqlite/dialect.ts'
 
-/** The error of a promise that has to fail. */
+/** The error of a promise that must reject. */
 async function errorOf (promise: Promise<unknown>): Promise<unknown> {
   return promise.then(() => { throw new Error('it did not fail') }, error => error)
 }
 
-t.test('openDatabase opens by the scheme of the URL, and connects to nothing yet', async t => {
+t.test('openDatabase chooses the database by the scheme of the URL, and does not connect yet', async t => {
   const path = `${t.testdir()}/none/articles.db`
   const sqlite = openDatabase(`sqlite:${path}`)
-  await sqlite.destroy()
+  await sqlite.close()
   const postgres = openDatabase('postgres://articles@127.0.0.1:1/articles')
-  t.ok(postgres.getExecutor().adapter instanceof PostgresAdapter)
-  await postgres.destroy()
+  t.ok(postgres.db.getExecutor().adapter instanceof PostgresAdapter)
+  t.strictSame([sqlite.isSqlite, isSqlite(sqlite.db), postgres.isSqlite, isSqlite(postgres.db)], [true, true, false, false])
+  t.equal(await postgres.replaceFile(async () => {}), false)
+  await postgres.close()
   t.throws(() => new BetterSqlite3(path, { fileMustExist: true }))
 })
 
-t.test('isStorageUnavailable tells a storage that is at fault from a query that is', async t => {
+t.test('isStorageUnavailable tells faults of the storage from faults of the query', async t => {
   const path = `${t.testdir({ 'letter.db': 'This is a letter, and not a database at all.' })}/articles.db`
-  const db = openDatabase(`sqlite:${path}`)
-  t.teardown(() => db.destroy())
+  const database = openDatabase(`sqlite:${path}`)
+  const { db } = database
+  t.teardown(() => database.close())
   await sql`CREATE TABLE boxes (id INTEGER PRIMARY KEY, label TEXT UNIQUE)`.execute(db)
   await sql`INSERT INTO boxes (label) VALUES ('a')`.execute(db)
 
@@ -49,8 +54,8 @@ t.test('isStorageUnavailable tells a storage that is at fault from a query that 
 
   for (const name of ['letter.db', 'letter.db/articles.db', '']) {
     const broken = openDatabase(`sqlite:${t.testdirName}/${name}`)
-    const error = await errorOf(sql`SELECT 1`.execute(broken))
+    const error = await errorOf(sql`SELECT 1`.execute(broken.db))
     t.equal(isStorageUnavailable(error), name !== 'letter.db/articles.db', `${name}: ${error}`)
-    await broken.destroy()
+    await broken.close()
   }
 })

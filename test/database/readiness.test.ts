@@ -4,12 +4,12 @@ import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
 import { Readiness } from '../../src/database/readiness.ts'
 
-t.test('Readiness asks the database once for 300 calls at once, and at most once a second after that', async t => {
+t.test('Readiness queries the database once for 300 calls at once, and then at most once a second', async t => {
   let queries = 0
-  const db = openDatabase('sqlite::memory:', { onQuery: () => { queries++ } })
-  const readiness = new Readiness(db)
-  t.teardown(() => readiness.close().then(() => db.destroy()))
-  await migrateToLatest(db)
+  const database = openDatabase('sqlite::memory:', { onQuery: () => { queries++ } })
+  const readiness = new Readiness(database)
+  t.teardown(() => readiness.close().then(() => database.close()))
+  await migrateToLatest(database)
 
   queries = 0
   const begun = performance.now()
@@ -22,16 +22,16 @@ t.test('Readiness asks the database once for 300 calls at once, and at most once
   t.ok(queries <= 1 + (performance.now() - begun) / 1000)
 })
 
-t.test('Readiness caches a failure for a second as well, and recovers', async t => {
+t.test('Readiness caches a failure for a second, and then recovers', async t => {
   let queries = 0
-  const db = openDatabase('sqlite::memory:', { onQuery: () => { queries++ } })
-  const readiness = new Readiness(db)
-  t.teardown(() => readiness.close().then(() => db.destroy()))
+  const database = openDatabase('sqlite::memory:', { onQuery: () => { queries++ } })
+  const readiness = new Readiness(database)
+  t.teardown(() => readiness.close().then(() => database.close()))
   const failures = await Promise.all(Array.from({ length: 300 }, () => readiness.listUnapplied().catch(String)))
   t.equal(queries, 1)
   t.match(failures[299], /no such table/)
 
-  await migrateToLatest(db)
+  await migrateToLatest(database)
   await wait(1_050)
   t.strictSame(await readiness.listUnapplied(), [])
 })

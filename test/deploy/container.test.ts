@@ -5,7 +5,8 @@ import { fileURLToPath } from 'node:url'
 import t from 'tap'
 import ts from 'typescript'
 import { parse } from 'yaml'
-import { EnvironmentSchema, readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config.ts'
+import { EnvironmentSchema } from '../../src/environment/schema.ts'
 import { startApp } from '../support/app.ts'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
@@ -39,23 +40,23 @@ function stageOf (name: string): Stage {
   return stage
 }
 
-/** Whether the build is given a path: the last rule that matches it, or a folder above it, has the say. */
+/** Whether a path is in the build context. The last rule that matches it or a parent folder decides. */
 function isSent (path: string): boolean {
   const above = path.split('/').map((_, n, parts) => parts.slice(0, n + 1).join('/'))
   return read('.dockerignore').split('\n').filter(line => line !== '' && !line.startsWith('#')).reduce((sent, rule) => {
-    // Docker's star, unlike a shell's, means names that begin with a dot too.
+    // Unlike in a shell, a star of Docker matches names that begin with a dot.
     const pattern = RegExp(`^${rule.replace(/^!/, '').replaceAll('.', '\\.').replace(/(\*\*\/)|\*/g, (_, folders) => folders ? '(.*/)?' : '[^/]*')}$`)
     return above.some(part => pattern.test(part)) ? rule.startsWith('!') : sent
   }, true)
 }
 
-/** What a file imports once its types are gone. */
+/** The imports of a file without type imports. */
 function importsOf (path: string): string[] {
   const { outputText } = ts.transpileModule(read(path), { compilerOptions: { verbatimModuleSyntax: true, module: ts.ModuleKind.ESNext, target: ts.ScriptTarget.ESNext } })
   return ts.preProcessFile(outputText).importedFiles.map(({ fileName }) => fileName)
 }
 
-t.test('what the Dockerfile copies is there, and is let through by .dockerignore', async t => {
+t.test('every file that the Dockerfile copies exists and passes .dockerignore', async t => {
   const copied = stages.flatMap(({ copies }) => copies.filter(({ from }) => from === undefined).flatMap(({ sources }) => sources))
   t.ok(copied.length > 10)
   t.strictSame(copied.filter(path => !existsSync(join(root, path))), [])
@@ -64,7 +65,7 @@ t.test('what the Dockerfile copies is there, and is let through by .dockerignore
   t.strictSame(kept.filter(isSent), [], 'secrets, data and what is built stay here')
 })
 
-t.test('the image holds all that the service loads, and its packages are those of production', async t => {
+t.test('the image holds every file that the service imports, and production packages only', async t => {
   const { dependencies } = JSON.parse(read('package.json'))
   const { include } = JSON.parse(read('tsconfig.build.json'))
   const copied = stageOf('build').copies.flatMap(({ sources }) => sources)
@@ -86,7 +87,7 @@ t.test('the image holds all that the service loads, and its packages are those o
   t.equal(stages.at(-1)?.name, 'service', 'it is what docker build makes')
 })
 
-t.test('the image runs as an ordinary user in production, and says where it listens and how it is', async t => {
+t.test('the image runs as an unprivileged user with NODE_ENV=production, an exposed port and a health check', async t => {
   const text = service.lines.join('\n')
   const [, variables = ''] = /^ENV (.*)$/m.exec(text) ?? []
   const { NODE_ENV, ...environment } = Object.fromEntries(variables.split(' ').map(pair => pair.split('=')))
@@ -100,7 +101,7 @@ t.test('the image runs as an ordinary user in production, and says where it list
   t.equal((await app.inject(path)).statusCode, 200)
 })
 
-t.test('the variables of compose.yaml are the service\'s, and make a configuration', async t => {
+t.test('the variables of compose.yaml are variables of the service with valid values', async t => {
   const { environment, stop_grace_period: grace } = compose.services.articles
   const substituted = Object.fromEntries(Object.entries<string>(environment).map(([name, value]) => [name, value.replace(/\$\{\w+:-(\w+)\}/, '$1')]))
   const known = (name: string) => name in EnvironmentSchema.properties || name === 'AWS_EC2_METADATA_DISABLED'
@@ -115,14 +116,14 @@ t.test('the variables of compose.yaml are the service\'s, and make a configurati
   t.ok(parseInt(grace) > 10, 'it may finish what is in flight')
 })
 
-t.test('every container of compose.yaml writes nowhere but where it must, and may do nothing', async t => {
+t.test('every container of compose.yaml has a read-only root, few writable folders and no capabilities', async t => {
   for (const [name, { read_only: readOnly, cap_drop: dropped, security_opt: security }] of Object.entries<Record<string, unknown>>(compose.services)) {
     t.strictSame([readOnly, dropped, security], [true, ['ALL'], ['no-new-privileges:true']], name)
   }
   for (const name of ['articles', 'cognito']) t.ok(stages.some(stage => stage.name === compose.services[name].build.target), name)
 })
 
-t.test('the balancer goes to where the service listens, and asks whether it is ready', async t => {
+t.test('the load balancer of compose.yaml uses the port and the readiness check of the service', async t => {
   const { app } = await startApp(t)
   const [, host = '', port] = /server-template \S+ \d+ (\w+):(\d+)/.exec(balancer) ?? []
   t.ok(host in compose.services)

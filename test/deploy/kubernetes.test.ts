@@ -10,7 +10,8 @@ import type { PodDisruptionBudget } from 'kubernetes-types/policy/v1.d.ts'
 import t from 'tap'
 import ts from 'typescript'
 import { parse } from 'yaml'
-import { EnvironmentSchema, readConfig } from '../../src/config.ts'
+import { readConfig } from '../../src/config.ts'
+import { EnvironmentSchema } from '../../src/environment/schema.ts'
 import { startApp } from '../support/app.ts'
 import { until } from '../support/service-process.ts'
 
@@ -44,10 +45,10 @@ const container = pod?.containers[0]
 const podLabels = deployment.spec?.template.metadata?.labels ?? {}
 const port = (name: string) => container?.ports?.find(each => each.name === name)?.containerPort
 
-/** Every manifest but the Kustomizations, by its path. */
+/** Every manifest except the Kustomizations, by its path. */
 const manifests = [base, example].flatMap(folder => filesOf(folder).map(file => [`${folder}/${file}`, read(folder, file)] as const))
 
-/** What TypeScript says of an object that is written out and declared to be of Kubernetes' own type: unknown fields are faults too. */
+/** The errors of TypeScript for an object literal of a Kubernetes type. Unknown fields are errors too. */
 function typeFaults (objects: ReadonlyArray<readonly [string, { apiVersion: string, kind: string }]>): string[] {
   const name = join(root, 'test/deploy/manifests.ts')
   const text = objects.map(([path, object], n) => {
@@ -63,8 +64,8 @@ function typeFaults (objects: ReadonlyArray<readonly [string, { apiVersion: stri
   return ts.getPreEmitDiagnostics(ts.createProgram([name], options, host)).map(({ messageText }) => ts.flattenDiagnosticMessageText(messageText, '\n'))
 }
 
-t.test('the manifests are of the types that Kubernetes gives them, without a field that it does not know', async t => {
-  // A patch holds part of an object only.
+t.test('the manifests match the types of Kubernetes without unknown fields', async t => {
+  // A patch holds only a part of an object.
   const whole = manifests.filter(([path]) => !path.endsWith('/replicas.yaml'))
   t.strictSame(typeFaults(whole), [])
 
@@ -74,7 +75,7 @@ t.test('the manifests are of the types that Kubernetes gives them, without a fie
   t.match(typeFaults([['misspelt', misspelt]]).join('\n'), /readynessProbe|'string' is not assignable to type 'number'/, 'a wrong one is noticed')
 })
 
-t.test('a Kustomization lists every file of its folder, and nothing that is not there', async t => {
+t.test('a Kustomization lists exactly the files of its folder', async t => {
   for (const [folder, { resources, patches = [] }] of kustomizations) {
     const listed = [...resources, ...patches.map(({ path }) => path)]
     t.strictSame(listed.filter(path => !existsSync(join(root, folder, path))), [], folder)
@@ -83,7 +84,7 @@ t.test('a Kustomization lists every file of its folder, and nothing that is not 
   t.strictSame(kustomizations[1]?.[1].images?.map(({ name }) => name), [container?.image], 'the image that it renames is that of the manifests')
 })
 
-t.test('the variables of a ConfigMap are the service\'s, and the example\'s make a configuration', async t => {
+t.test('the variables of a ConfigMap are variables of the service, and the example is valid', async t => {
   const literals = kustomizations.flatMap(([, { configMapGenerator }]) => configMapGenerator.flatMap(each => each.literals))
   const environment = Object.fromEntries(literals.map(literal => [literal.slice(0, literal.indexOf('=')), literal.slice(literal.indexOf('=') + 1)]))
   t.strictSame(Object.keys(environment).filter(name => !(name in EnvironmentSchema.properties)), [])
@@ -91,7 +92,7 @@ t.test('the variables of a ConfigMap are the service\'s, and the example\'s make
   t.equal(readConfig(environment).metricsPort, port('metrics'))
 })
 
-t.test('the probes ask for what the service answers', async t => {
+t.test('the probes use routes and ports of the service', async t => {
   const { app } = await startApp(t)
   await until(() => app.cognito.isReady())
   for (const name of ['startupProbe', 'livenessProbe', 'readinessProbe'] as const) {
@@ -105,7 +106,7 @@ t.test('the probes ask for what the service answers', async t => {
   t.ok((container?.readinessProbe?.periodSeconds ?? Infinity) * 2 < 15)
 })
 
-t.test('from the ingress to the process, ports match', async t => {
+t.test('the ports of ingress, service and container match the default PORT', async t => {
   t.equal(`${port('http')}`, EnvironmentSchema.properties.PORT.default)
   const [exposed] = service.spec?.ports ?? []
   t.equal(exposed?.targetPort, 'http')
@@ -114,7 +115,7 @@ t.test('from the ingress to the process, ports match', async t => {
   t.equal(backend?.port?.name, exposed?.name)
 })
 
-t.test('what selects the Deployment\'s pods does, and does not select the migration\'s', async t => {
+t.test('the selectors match the pods of the Deployment and not those of the migration', async t => {
   const selectors = { Deployment: deployment.spec?.selector.matchLabels, Service: service.spec?.selector, PodDisruptionBudget: budget.spec?.selector?.matchLabels }
   const selects = (selector: Record<string, string> = {}, labels: Record<string, string> = {}) => Object.entries(selector).every(([name, value]) => labels[name] === value)
   for (const [kind, selector] of Object.entries(selectors)) {
@@ -130,7 +131,7 @@ t.test('what selects the Deployment\'s pods does, and does not select the migrat
   t.ok((autoscaler.spec?.minReplicas ?? 0) >= 2)
 })
 
-t.test('the network lets through what the service needs, and not the node\'s metadata', async t => {
+t.test('the network policy allows the connections of the service, and denies the metadata of the node', async t => {
   const through = (rules: Array<{ ports?: NetworkPolicyPort[] }> = []) => rules.flatMap(({ ports = [] }) => ports.map(({ port, protocol = 'TCP' }) => `${protocol} ${port}`)).sort()
   t.strictSame(through(policy.spec?.ingress), [`TCP ${port('http')}`, `TCP ${port('metrics')}`])
   t.strictSame(through(policy.spec?.egress), ['TCP 443', 'TCP 53', 'TCP 5432', 'TCP 6379', 'UDP 53'])
@@ -138,7 +139,7 @@ t.test('the network lets through what the service needs, and not the node\'s met
   t.strictSame(everywhere?.map(({ ipBlock }) => ipBlock?.except), [['169.254.0.0/16']])
 })
 
-t.test('pods run as nobody in particular, write nowhere and may do nothing', async t => {
+t.test('pods run as an unprivileged user with a read-only root and no capabilities', async t => {
   for (const [path, { kind, spec }] of manifests.filter(([, { spec }]) => spec?.template)) {
     const { securityContext, containers, automountServiceAccountToken }: PodSpec = spec.template.spec
     t.match(securityContext, { runAsNonRoot: true, runAsUser: 1000, seccompProfile: { type: 'RuntimeDefault' } }, path)
@@ -150,12 +151,12 @@ t.test('pods run as nobody in particular, write nowhere and may do nothing', asy
   }
 })
 
-t.test('a pod that ends has time for what it promises', async t => {
+t.test('the grace period of a pod is longer than the graceful shutdown', async t => {
   const preStop = container?.lifecycle?.preStop?.sleep?.seconds ?? NaN
   t.ok((pod?.terminationGracePeriodSeconds ?? 0) > preStop + 10)
 })
 
-t.test('the migration runs a file of the image, with the database\'s secret', async t => {
+t.test('the migration job runs a file of the image with the secret of the database', async t => {
   const [job] = migration.spec?.template.spec?.containers ?? []
   const [command, file = ''] = job?.command ?? []
   t.equal(command, 'node')

@@ -25,13 +25,13 @@ function event (changes: Partial<PostConfirmationEvent> = {}): PostConfirmationE
 
 interface Outcome {
   answer: PostConfirmationEvent | Error
-  /** What the Lambda logged, a line each. */
+  /** The log of the Lambda, one line each. */
   log: string[]
   /** Milliseconds. */
   took: number
 }
 
-/** Calls the Lambda with these variables, as AWS would, and no others. */
+/** Calls the Lambda as AWS does, with these variables only. */
 async function invoke (t: Test, url: string, variables: Record<string, string> = {}, given = event()): Promise<Outcome> {
   const names = ['POST_CONFIRMATION_URL', 'POST_CONFIRMATION_SECRET', 'POST_CONFIRMATION_REQUIRED']
   const before = names.map(name => [name, process.env[name]] as const)
@@ -51,7 +51,7 @@ async function invoke (t: Test, url: string, variables: Record<string, string> =
   }
 }
 
-/** The one line that the Lambda logs where it fails: why, and whom it is about, but nothing secret. */
+/** The one log line of a failed call: the reason and the user, without any secret. */
 function reason (t: Test, { log }: Outcome): string {
   const [line = '{}', ...more] = log
   if (more.length > 0 || /whsec_|v1,|alice|example\.com/.test(line.replace('subject-of-alice', ''))) throw new Error(`it logged more than it should: ${log}`)
@@ -67,7 +67,7 @@ interface Receiver {
   deliveries: Delivery[]
 }
 
-/** A server in the service's place, which answers the first delivery, the second and so on; the last answer is for all that follow. */
+/** A server in place of the service. It sends one response per delivery, and repeats the last response. */
 async function startReceiver (t: Test, ...answers: ((response: ServerResponse) => unknown)[]): Promise<Receiver> {
   const deliveries: Delivery[] = []
   const server = createServer(async (request, response) => {
@@ -93,7 +93,7 @@ async function startService (t: Test) {
   return { ...started, url: await started.app.listen({ host: '127.0.0.1', port: 0 }) + path }
 }
 
-t.test('the Lambda tells the service who has signed up, who is then let in', async t => {
+t.test('the Lambda delivers a new user to the service, and the user can sign in', async t => {
   const { app, pool, url } = await startService(t)
   const given = event()
   const { answer, log } = await invoke(t, url, { POST_CONFIRMATION_REQUIRED: 'true' }, given)
@@ -107,7 +107,7 @@ t.test('the Lambda tells the service who has signed up, who is then let in', asy
   t.equal((await administrator(app, pool).request('GET', '/admin/users')).json().length, 1)
 })
 
-t.test('the Lambda tells nothing to a service that has another secret, or another user of that name', async t => {
+t.test('the Lambda logs a delivery that the service rejects for its secret or a taken username', async t => {
   const { app, pool, url } = await startService(t)
   const other = `whsec_${Buffer.from('another secret of 24 bytes or more').toString('base64')}`
   t.equal(reason(t, await invoke(t, url, { POST_CONFIRMATION_SECRET: other })), 'the service answered 401')
@@ -115,7 +115,7 @@ t.test('the Lambda tells nothing to a service that has another secret, or anothe
   t.equal(reason(t, await invoke(t, url)), 'the service answered 409')
 })
 
-t.test('a service that is down keeps nobody from confirming, and is given up before Cognito gives up', async t => {
+t.test('the Lambda lets a user confirm while the service is down, within the time limit of Cognito', async t => {
   const { app, url } = await startService(t)
   await app.close()
   const outcome = await invoke(t, url)
@@ -126,7 +126,7 @@ t.test('a service that is down keeps nobody from confirming, and is given up bef
   t.match(reason(t, outcome), 'ECONNREFUSED')
 })
 
-t.test('where POST_CONFIRMATION_REQUIRED is true, it does, with words for the user', async t => {
+t.test('the Lambda fails with a message for the user where POST_CONFIRMATION_REQUIRED is true', async t => {
   const { url } = await startReceiver(t, answers(400))
   const { answer, log } = await invoke(t, url, { POST_CONFIRMATION_REQUIRED: 'true' })
   t.match(answer, { message: 'The sign-up could not be completed. Please try again.' })
@@ -134,7 +134,7 @@ t.test('where POST_CONFIRMATION_REQUIRED is true, it does, with words for the us
   for (const value of ['false', '', '1']) t.strictSame((await invoke(t, url, { POST_CONFIRMATION_REQUIRED: value })).answer, event(), value)
 })
 
-t.test('what may pass is tried again, signed anew under the same id', async t => {
+t.test('the Lambda retries a temporary failure with a new signature and the same id', async t => {
   for (const status of [500, 503, 429]) {
     const { url, deliveries } = await startReceiver(t, answers(status), answers(status), answers(201))
     const { answer, log } = await invoke(t, url, { POST_CONFIRMATION_REQUIRED: 'true' })
@@ -149,14 +149,14 @@ t.test('what may pass is tried again, signed anew under the same id', async t =>
   }
 })
 
-t.test('each try is signed with its own time', async t => {
+t.test('the Lambda signs each attempt with its own time', async t => {
   const { url, deliveries } = await startReceiver(t, hangs, answers(200))
   t.strictSame((await invoke(t, url)).log, [])
   const [first = 0, second = 0] = deliveries.map(({ headers }) => Number(headers['webhook-timestamp']))
   t.ok(second - first >= 1, `${first}, then ${second}`)
 })
 
-t.test('what would be refused again is not tried again', async t => {
+t.test('the Lambda does not retry a permanent rejection', async t => {
   for (const status of [400, 401, 403, 404, 409, 413]) {
     const { url, deliveries } = await startReceiver(t, answers(status))
     t.equal(reason(t, await invoke(t, url)), `the service answered ${status}`)
@@ -164,7 +164,7 @@ t.test('what would be refused again is not tried again', async t => {
   }
 })
 
-t.test('a service that hangs is given up in time', async t => {
+t.test('the Lambda stops waiting for a service that hangs', async t => {
   const { url, deliveries } = await startReceiver(t, hangs)
   const outcome = await invoke(t, url)
   t.strictSame(outcome.answer, event())
@@ -173,13 +173,13 @@ t.test('a service that hangs is given up in time', async t => {
   t.ok(deliveries.length >= 2, 'but not at once')
 })
 
-t.test('an answer is taken for one when its status is there, whatever its body does', async t => {
+t.test('the Lambda accepts a response by its status without waiting for the body', async t => {
   const { url, deliveries } = await startReceiver(t, response => response.writeHead(201).write('{'))
   t.strictSame((await invoke(t, url)).log, [])
   t.equal(deliveries.length, 1)
 })
 
-t.test('a redirect is not followed', async t => {
+t.test('the Lambda follows no redirect', async t => {
   const elsewhere = await startReceiver(t, answers(200))
   const { url } = await startReceiver(t, answers(307, { location: elsewhere.url }))
   const outcome = await invoke(t, url)

@@ -1,3 +1,4 @@
+// Runs on SQLite and PostgreSQL.
 import { createServer, Agent, request as httpRequest } from 'node:http'
 import type { AddressInfo } from 'node:net'
 import t, { type Test } from 'tap'
@@ -5,7 +6,7 @@ import { bearer, environment, newDatabase, startApp, startPool } from '../suppor
 import { administrator, codes, person } from '../support/people.ts'
 import { run, until } from '../support/service-process.ts'
 
-/** The same request on each of the service's replicas, in turn. */
+/** Sends the same request to each replica in turn. */
 async function startReplicas (t: Test) {
   const pool = await startPool(t)
   const DATABASE_URL = await newDatabase(t)
@@ -15,7 +16,7 @@ async function startReplicas (t: Test) {
   return { here, there, root: administrator(other, pool) }
 }
 
-t.test('what one replica has stored, the next request on another sees', async t => {
+t.test('a change on one replica is visible to the next request on another', async t => {
   const { here, there } = await startReplicas(t)
   const [alice, also] = [here('alice'), there('alice')]
   t.strictSame((await also.request('GET', '/articles')).json(), [])
@@ -32,7 +33,7 @@ t.test('what one replica has stored, the next request on another sees', async t 
   }
 })
 
-t.test('a user disabled on one replica is refused by the next request on another, and let in again', async t => {
+t.test('a user disabled or enabled on one replica is rejected or accepted by the next request on another', async t => {
   const { here, root } = await startReplicas(t)
   const alice = here('alice')
   const { id } = (await alice.request('GET', '/me')).json()
@@ -47,7 +48,7 @@ t.test('a user disabled on one replica is refused by the next request on another
   t.not(again.id, id, 'a user of the same identity is a new one')
 })
 
-t.test('a session that is signed out on one replica is refused by the next request on another', async t => {
+t.test('a session signed out on one replica is rejected by the next request on another', async t => {
   const { here, there } = await startReplicas(t)
   const [alice, also, bob] = [here('alice'), there('alice'), there('bob')]
   for (const { request } of [alice, also, bob]) t.equal((await request('GET', '/me')).statusCode, 200)
@@ -56,7 +57,7 @@ t.test('a session that is signed out on one replica is refused by the next reque
   t.equal((await bob.request('GET', '/articles')).statusCode, 200)
 })
 
-t.test('a rolling restart under load drops no request, and loses nothing', async t => {
+t.test('a rolling restart under load drops no request and loses no article', async t => {
   const pool = await startPool(t)
   const DATABASE_URL = await newDatabase(t)
   const balancer = await startBalancer(t)
@@ -110,7 +111,7 @@ async function missing (names: string[], token: string, url: string): Promise<st
   return names.filter(name => !stored.has(name))
 }
 
-/** Sends each request to the next of the services that say that they are ready; it asks each four times a second. */
+/** A round-robin load balancer over the ready services. It checks their readiness four times a second. */
 async function startBalancer (t: Test) {
   const ready = new Map<string, boolean>()
   const agent = new Agent({ keepAlive: true })

@@ -22,13 +22,16 @@ interface Settings {
   [variable: string]: string
 }
 
+/** A running `npm run dev`, with the commands that it printed. */
 interface Dev extends RunningProcess {
+  /** Sets `TOKEN`, which the other commands use. */
+  token: string
+  me: string
   list: string
   create: string
-  mint: string
 }
 
-/** Two ports that nobody listens on, and a folder that is removed with the test. */
+/** Two free ports, and a folder that is removed after the test. */
 async function settings (t: Test): Promise<Settings> {
   const folder = await mkdtemp(join(tmpdir(), 'dev-'))
   t.teardown(() => rm(folder, { recursive: true, force: true, maxRetries: 10 }))
@@ -39,28 +42,27 @@ function runDev (t: Test, variables: Record<string, string>, ...args: string[]):
   return run(t, 'dev/dev.ts', variables, { args, covered: false })
 }
 
-/** npm run dev, up to what it prints when both are ready. */
+/** Starts `npm run dev` and waits for its first screen. */
 async function startDev (t: Test, variables: Settings): Promise<Dev> {
   const dev = runDev(t, variables)
-  const commands = () => dev.output.stdout.split('\n').filter(line => line.startsWith('  curl ')).map(line => line.trim())
   await new Promise<void>(resolve => {
     dev.exited.then(() => resolve())
-    dev.child.stdout?.on('data', () => { if (commands().length === 3 && dev.output.stdout.endsWith('\n')) resolve() })
+    dev.child.stdout?.on('data', () => { if (dev.output.stdout.includes('Ctrl-C stops both servers.\n')) resolve() })
   })
-  const [list = '', create = '', mint = ''] = commands()
+  const [token = '', me = '', list = '', create = ''] = dev.output.stdout.split('\n').filter(line => /^ {2}(TOKEN=|curl )/.test(line)).map(line => line.trim())
   t.equal(dev.output.stderr, '')
-  return { ...dev, list, create, mint }
+  return { ...dev, token, me, list, create }
 }
 
-/** What a command prints in a shell that has nothing of ours. */
-async function shell (command: string): Promise<string> {
-  const { stdout } = await execute('sh', ['-c', command], { env: { PATH: process.env.PATH }, cwd: tmpdir() })
+/** Runs commands in a shell without the variables of this process, and returns the output. */
+async function shell (...commands: string[]): Promise<string> {
+  const { stdout } = await execute('sh', ['-c', commands.join('\n')], { env: { PATH: process.env.PATH }, cwd: tmpdir() })
   return stdout
 }
 
-/** The status and body that a printed curl command gets. */
-async function answerOf (command: string): Promise<{ status: number, body: unknown }> {
-  const printed = await shell(`${command} -w '\\n%{http_code}'`)
+/** The status and body that a printed curl command gets, with a new token. */
+async function responseTo (command: string, token: string): Promise<{ status: number, body: unknown }> {
+  const printed = await shell(token, `${command} -sS -w '\\n%{http_code}'`)
   const end = printed.lastIndexOf('\n')
   return { status: Number(printed.slice(end)), body: JSON.parse(printed.slice(0, end)) }
 }
@@ -94,14 +96,19 @@ async function isFree (port: string): Promise<boolean> {
   }
 }
 
-// Not one of those that the system hands out: it might hand it to another test in the meantime.
+// A port below the ephemeral range: the system may give an ephemeral port to another test.
 async function freePort (): Promise<string> {
   const port = `${randomInt(10_000, 32_000)}`
   return await isFree(port) ? port : freePort()
 }
 
-/** That a process ended with these lines on stderr, nothing else, and status 1. */
-async function refuses (t: Test, { output, exited }: RunningProcess, lines: Array<string | RegExp>): Promise<void> {
+/** The id token that the printed command gets. */
+async function newToken ({ token }: Dev): Promise<string> {
+  return (await shell(token, 'echo "$TOKEN"')).trim()
+}
+
+/** Asserts that a process ended with these lines on stderr, nothing else, and status 1. */
+async function assertFailure (t: Test, { output, exited }: RunningProcess, lines: Array<string | RegExp>): Promise<void> {
   t.equal(await exited, 1)
   const written = output.stderr.trimEnd().split('\n')
   t.match(written, lines)
@@ -109,22 +116,22 @@ async function refuses (t: Test, { output, exited }: RunningProcess, lines: Arra
   t.notMatch(output.stdout, 'curl')
 }
 
-t.test('npm run dev prints commands that work as they stand, and keeps what was done with them', async t => {
+t.test('npm run dev prints commands that work as they are, and stores their data', async t => {
   const variables = await settings(t)
   const first = await startDev(t, variables)
-  t.strictSame(await answerOf(first.list), { status: 200, body: [] })
-  t.match(await answerOf(first.create), { status: 201, body: { id: 1, name: 'My first article', author: 'alice' } })
-  t.match(await shell(first.list), /^\[\{"id":1,/)
+  t.strictSame(await responseTo(first.list, first.token), { status: 200, body: [] })
+  t.match(await responseTo(first.create, first.token), { status: 201, body: { id: 1, name: 'My first article', author: 'alice' } })
+  t.match(await shell(first.token, first.list), /^\[\{"id":1,/)
+  t.match(await responseTo(first.me, first.token), { status: 200, body: { username: 'alice' } })
 
-  const token = (await shell(first.mint)).trim()
+  const token = await newToken(first)
   t.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/)
-  t.notMatch(first.list, token, 'a fresh one')
   const me = await fetch(`http://127.0.0.1:${variables.PORT}/me`, { headers: { authorization: `Bearer ${token}`, connection: 'close' } })
   t.equal(me.status, 200)
   t.match(await me.json(), { username: 'alice', email: 'alice@example.com', groups: ['authors'] })
-  for (const [, username = '', password = ''] of first.output.stdout.matchAll(/^ {2}(\w+), password (\S+), /gm)) {
-    t.match(await signIn(variables, username, password), { status: 200 }, username)
-  }
+  const users = Array.from(first.output.stdout.matchAll(/^ {2}(\w+) +password (\S+) /gm))
+  t.equal(users.length, 2)
+  for (const [, username = '', password = ''] of users) t.match(await signIn(variables, username, password), { status: 200 }, username)
 
   const user = { Username: 'carol', Password: 'Correct-horse-1' }
   await cognito(variables, 'SignUp', { ...user, UserAttributes: [{ Name: 'email', Value: 'carol@example.com' }] })
@@ -133,7 +140,7 @@ t.test('npm run dev prints commands that work as they stand, and keeps what was 
   t.match(await cognito(variables, 'ConfirmSignUp', { ...user, ConfirmationCode: code() }), { status: 200 })
   const { body: admin } = await signIn(variables, 'admin', 'Admin-2026')
   const audit = await fetch(`http://127.0.0.1:${variables.PORT}/admin/audit?limit=1`, { headers: { authorization: Object(admin).AuthenticationResult.IdToken, connection: 'close' } })
-  t.match(await audit.json(), [{ actor: 'post-confirmation', action: 'created', username: 'carol' }], 'the Lambda has told the service')
+  t.match(await audit.json(), [{ actor: 'post-confirmation', action: 'created', username: 'carol' }], 'the Lambda called the webhook')
 
   first.child.kill('SIGINT')
   t.equal(await first.exited, 0)
@@ -142,8 +149,8 @@ t.test('npm run dev prints commands that work as they stand, and keeps what was 
   t.ok(await isFree(variables.COGNITO_PORT))
 
   const second = await startDev(t, variables)
-  t.match(await answerOf(second.list), { status: 200, body: [{ id: 1, name: 'My first article' }] })
-  t.match(await answerOf(first.list), { status: 200 }, 'the signing key is kept')
+  t.match(await responseTo(second.list, second.token), { status: 200, body: [{ id: 1, name: 'My first article' }] })
+  t.match(await responseTo(second.list, `TOKEN=${token}`), { status: 200 }, 'the signing key is stored')
   t.match(await signIn(variables, 'carol', user.Password), { status: 200 })
   second.child.kill('SIGTERM')
   t.equal(await second.exited, 0)
@@ -167,55 +174,56 @@ t.test('npm run dev ends sessions at Cognito when the service ends them', async 
   t.equal(output.stderr, '')
 })
 
-t.test('npm run dev lets the service finish what is in flight, though told to stop twice', async t => {
+t.test('npm run dev lets the service finish a request after two signals', async t => {
   const variables = await settings(t)
-  const { mint, child, exited, output } = await startDev(t, variables)
-  const headers = { authorization: `Bearer ${(await shell(mint)).trim()}`, connection: 'close' }
+  const dev = await startDev(t, variables)
+  const { child, exited, output } = dev
+  const headers = { authorization: `Bearer ${await newToken(dev)}`, connection: 'close' }
   t.equal((await fetch(`http://127.0.0.1:${variables.PORT}/me`, { headers })).status, 200)
-  // It takes until the end of the second, and holds from when it is noted.
+  // A sign-out takes effect at once, and its response waits for the end of the second.
   await until(() => Date.now() % 1000 < 100)
   const signOut = fetch(`http://127.0.0.1:${variables.PORT}/me/sign-out`, { method: 'POST', headers })
   await until(async () => (await fetch(`http://127.0.0.1:${variables.PORT}/me`, { headers })).status === 401)
   child.kill('SIGINT')
   await new Promise(resolve => setTimeout(resolve, 100))
-  // As npm does when the terminal has already told everyone.
+  // The terminal signals every process, and then npm passes the signal on.
   child.kill('SIGINT')
   t.equal((await signOut).status, 204)
   t.equal(await exited, 0)
   t.equal(output.stderr, '')
 })
 
-t.test('npm run dev names a port that is taken, and leaves nothing running', async t => {
+t.test('npm run dev names a port in use, and leaves nothing running', async t => {
   for (const variable of ['PORT', 'COGNITO_PORT']) {
     const variables = await settings(t)
     const taken = await listen(Number(variables[variable]))
     t.teardown(() => taken.close())
-    await refuses(t, runDev(t, variables), [`Port ${variables[variable]} is taken. Stop what listens there, or set ${variable}.`])
+    await assertFailure(t, runDev(t, variables), [`Port ${variables[variable]} is taken. Stop what listens there, or set ${variable}.`])
     t.ok(await isFree(variable === 'PORT' ? variables.COGNITO_PORT : variables.PORT))
-    t.notOk(existsSync(variables.DEV_DATA), 'the data of whoever has the port are left alone')
+    t.notOk(existsSync(variables.DEV_DATA), 'the data of the other process is left alone')
   }
 })
 
-t.test('npm run dev names a variable that is wrong', async t => {
+t.test('npm run dev names an invalid variable', async t => {
   const variables = await settings(t)
-  await refuses(t, runDev(t, { ...variables, COGNITO_PORT: 'nine' }), ['COGNITO_PORT: held "nine"; npm run dev takes a port number, 1 to 65535'])
-  await refuses(t, runDev(t, { ...variables, PORT: '0' }), ['PORT: held "0"; npm run dev takes a port number, 1 to 65535'])
-  await refuses(t, runDev(t, { ...variables, USER_PROVISIONING: 'sometimes' }), [/^USER_PROVISIONING: held "sometimes"; it takes /])
+  await assertFailure(t, runDev(t, { ...variables, COGNITO_PORT: 'nine' }), ['COGNITO_PORT: held "nine"; npm run dev takes a port number, 1 to 65535'])
+  await assertFailure(t, runDev(t, { ...variables, PORT: '0' }), ['PORT: held "0"; npm run dev takes a port number, 1 to 65535'])
+  await assertFailure(t, runDev(t, { ...variables, USER_PROVISIONING: 'sometimes' }), [/^USER_PROVISIONING: "sometimes" is invalid; expected /])
   const elsewhere = { AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: 'http://127.0.0.1:4566' }
-  await refuses(t, runDev(t, { ...variables, ...elsewhere }), [/^AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: held "http:\/\/127\.0\.0\.1:4566"; .*unset it/])
-  await refuses(t, runDev(t, variables, '--port', '1'), ['npm run dev takes no arguments but --help; it got --port 1'])
+  await assertFailure(t, runDev(t, { ...variables, ...elsewhere }), [/^AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER: held "http:\/\/127\.0\.0\.1:4566"; .*unset it/])
+  await assertFailure(t, runDev(t, variables, '--port', '1'), ['npm run dev takes no arguments but --help; it got --port 1'])
 })
 
-t.test('npm run dev lets variables that are set win', async t => {
+t.test('npm run dev prefers variables of the environment to its own', async t => {
   const variables = await settings(t)
   const dev = await startDev(t, { ...variables, USER_PROVISIONING: 'strict', AWS_USER_POOLS_ID: 'local_Other1', AWS_APP_CLIENT_ID: 'otherclient', LOG_LEVEL: ' ' })
-  t.match(dev.mint, '"ClientId":"otherclient"')
-  t.match(await answerOf(dev.list), { status: 403, body: { code: 'no_such_user' } })
+  t.match(dev.token, '"ClientId":"otherclient"')
+  t.match(await responseTo(dev.list, dev.token), { status: 403, body: { code: 'no_such_user' } })
 })
 
 t.test('npm run dev ends when the service does', async t => {
   const variables = await settings(t)
-  await refuses(t, runDev(t, { ...variables, DATABASE_URL: `sqlite:${tmpdir()}` }), [/^The service cannot start: /])
+  await assertFailure(t, runDev(t, { ...variables, DATABASE_URL: `sqlite:${tmpdir()}` }), [/^The service cannot start: /])
   t.ok(await isFree(variables.COGNITO_PORT))
 
   const { child, exited, output } = await startDev(t, variables)

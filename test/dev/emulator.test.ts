@@ -1,4 +1,4 @@
-// The service and Cognito's emulator, as the AWS SDK knows it.
+// The service and the emulator of Cognito, called through the AWS SDK.
 
 import { createHash, createHmac, getDiffieHellman, hkdfSync, randomBytes } from 'node:crypto'
 import { mkdtemp, readFile, rm } from 'node:fs/promises'
@@ -68,7 +68,10 @@ function claims (token = ''): Record<string, unknown> {
   return JSON.parse(Buffer.from(token.split('.')[1] ?? '', 'base64url').toString())
 }
 
-/** A whole sign-in without the password leaving the client; written apart from the emulator's half, as amazon-cognito-identity-js has it. */
+/**
+ * A whole sign-in without the password leaving the client; written apart from the emulator's half, as
+ * amazon-cognito-identity-js has it.
+ */
 async function signInBySrp ({ sdk, clientId, userPoolId }: TestCognito, username: string, secret = password): Promise<Required<AuthenticationResultType>> {
   const modulus = BigInt(`0x${getDiffieHellman('modp15').getPrime('hex')}`)
   const a = BigInt(`0x${randomBytes(128).toString('hex')}`)
@@ -112,7 +115,7 @@ function padded (value: bigint): string {
   return hex.length % 2 === 1 ? `0${hex}` : '89abcdef'.includes(hex[0] ?? '') ? `00${hex}` : hex
 }
 
-t.test('a user signs up, confirms, signs in, and lists and creates articles', async t => {
+t.test('the emulator signs a user up and in, and the service accepts its tokens', async t => {
   const cognito = await startCognito(t)
   const { app } = await startService(t, cognito)
   const { sdk, clientId, codes } = cognito
@@ -144,7 +147,7 @@ t.test('a user signs up, confirms, signs in, and lists and creates articles', as
   t.match(me.json(), { username: 'carol', email: 'carol@example.com', sub: UserSub, groups: [] })
 })
 
-t.test('tokens have the claims that Cognito gives them', async t => {
+t.test('tokens of the emulator have the claims of Cognito', async t => {
   const cognito = await startCognito(t)
   const { sub, email } = seedUsers.alice
   const { IdToken, AccessToken, ExpiresIn, TokenType } = await signIn(cognito, 'alice', seedUsers.alice.password)
@@ -162,7 +165,7 @@ t.test('tokens have the claims that Cognito gives them', async t => {
   t.not(other.origin_jti, id.origin_jti)
 })
 
-t.test('a user signs in without sending the password', async t => {
+t.test('the emulator accepts a sign-in by SRP without the password', async t => {
   const cognito = await startCognito(t)
   const { app } = await startService(t, cognito)
   // The padding of a number depends on its first bit: once is not enough.
@@ -178,7 +181,7 @@ t.test('a user signs in without sending the password', async t => {
   })), { name: 'InvalidParameterException' }, 'a key that anyone could compute')
 })
 
-t.test('a refresh keeps the session', async t => {
+t.test('a refresh at the emulator keeps the session', async t => {
   const cognito = await startCognito(t)
   const { app } = await startService(t, cognito)
   const first = await signInBySrp(cognito, 'alice', seedUsers.alice.password)
@@ -202,7 +205,7 @@ t.test('a refresh keeps the session', async t => {
   await t.rejects(refresh(cognito, `${first.RefreshToken}x`), { name: 'NotAuthorizedException' })
 })
 
-t.test('signing out everywhere ends every session, and only those of the user', async t => {
+t.test('GlobalSignOut at the emulator ends all sessions of this user only', async t => {
   const cognito = await startCognito(t)
   const { sdk, userPoolId } = cognito
   const admin = await signIn(cognito, 'admin', seedUsers.admin.password)
@@ -223,7 +226,7 @@ t.test('signing out everywhere ends every session, and only those of the user', 
   await t.rejects(sdk.send(new AdminUserGlobalSignOutCommand({ UserPoolId: userPoolId, Username: 'nobody' })), { name: 'UserNotFoundException' })
 })
 
-t.test('revoking a refresh token ends its session alone', async t => {
+t.test('RevokeToken at the emulator ends only the session of the token', async t => {
   const cognito = await startCognito(t)
   const { sdk, clientId } = cognito
   const [revoked, kept] = [await signIn(cognito, 'alice', seedUsers.alice.password), await signIn(cognito, 'alice', seedUsers.alice.password)]
@@ -234,7 +237,7 @@ t.test('revoking a refresh token ends its session alone', async t => {
   t.equal((await sdk.send(new GetUserCommand({ AccessToken: kept.AccessToken }))).Username, 'alice')
 })
 
-t.test('a forgotten password is set anew', async t => {
+t.test('the emulator resets a forgotten password', async t => {
   const cognito = await startCognito(t)
   const { sdk, clientId, codes } = cognito
   const user = { ClientId: clientId, Username: 'carol' }
@@ -254,7 +257,7 @@ t.test('a forgotten password is set anew', async t => {
   await t.rejects(sdk.send(new ConfirmForgotPasswordCommand({ ...unconfirmed, ConfirmationCode: codes.at(-1), Password: password })), { name: 'CodeMismatchException' })
 })
 
-t.test('a user whom an administrator made chooses a password and is a member of a group', async t => {
+t.test('a user created by an administrator chooses a password at the emulator and has a group', async t => {
   const cognito = await startCognito(t)
   const { app } = await startService(t, cognito)
   const { sdk, clientId, userPoolId, codes } = cognito
@@ -279,7 +282,7 @@ t.test('a user whom an administrator made chooses a password and is a member of 
   t.ok((await refresh(cognito, tokens.RefreshToken)).IdToken)
 })
 
-t.test('a sign-up is refused where Cognito would refuse it', async t => {
+t.test('the emulator rejects the sign-ups that Cognito rejects', async t => {
   const { sdk, clientId } = await startCognito(t)
   const attempt = (Username: string, Password: string, ...UserAttributes: Array<{ Name: string, Value: string }>) =>
     sdk.send(new SignUpCommand({ ClientId: clientId, Username, Password, UserAttributes }))
@@ -292,7 +295,7 @@ t.test('a sign-up is refused where Cognito would refuse it', async t => {
   await t.rejects(sdk.send(new SignUpCommand({ ClientId: 'another', Username: 'eve', Password: password })), { name: 'ResourceNotFoundException' })
 })
 
-t.test('the Post-Confirmation trigger is called as Cognito calls it, and its failure is told', async t => {
+t.test('the emulator calls the Post-Confirmation trigger as Cognito does, and reports its failure', async t => {
   const events: PostConfirmationEvent[] = []
   const failures: string[] = []
   const cognito = await startCognito(t, {
@@ -320,7 +323,7 @@ t.test('the Post-Confirmation trigger is called as Cognito calls it, and its fai
   t.ok((await signIn(cognito, 'dora')).IdToken, 'confirmed all the same')
 })
 
-t.test('many who sign up and in at once are all there after a restart', async t => {
+t.test('concurrent sign-ups and sign-ins at the emulator survive a restart', async t => {
   const dataDirectory = await mkdtemp(join(tmpdir(), 'cognito-'))
   const first = await startCognito(t, { dataDirectory })
   const names = Array.from({ length: 20 }, (_, index) => `user${index}`)
@@ -339,7 +342,7 @@ t.test('many who sign up and in at once are all there after a restart', async t 
   t.equal(await (await fetch(`${second.endpoint}/${second.userPoolId}/.well-known/jwks.json`)).text(), keys)
 })
 
-t.test('sign-ins that arrive in one piece all leave a session', async t => {
+t.test('sign-ins that reach the emulator in one packet all create a session', async t => {
   const cognito = await startCognito(t)
   const { username: USERNAME, password: PASSWORD } = seedUsers.alice
   const body = JSON.stringify({ ClientId: cognito.clientId, AuthFlow: 'USER_PASSWORD_AUTH', AuthParameters: { USERNAME, PASSWORD } })
@@ -357,7 +360,7 @@ t.test('sign-ins that arrive in one piece all leave a session', async t => {
   for (const token of refreshTokens) t.ok((await refresh(cognito, token)).IdToken)
 })
 
-t.test('every emulator has a signing key of its own, and none the one that cognito-local ships', async t => {
+t.test('every emulator has its own signing key, never the published key of cognito-local', async t => {
   const published: unknown = JSON.parse(await readFile(new URL('../../node_modules/cognito-local/lib/keys/cognitoLocal.public.json', import.meta.url), 'utf8'))
   const moduli = await Promise.all(['one', 'other'].map(async () => {
     const { endpoint, userPoolId } = await startCognito(t)
@@ -371,7 +374,7 @@ t.test('every emulator has a signing key of its own, and none the one that cogni
   t.notOk(moduli.some(n => n.startsWith('2uLO7yh1')))
 })
 
-t.test('a browser may call the emulator from any origin', async t => {
+t.test('the emulator allows requests from any origin', async t => {
   const { endpoint, clientId } = await startCognito(t)
   const asked = 'cache-control,content-type,x-amz-target,x-amz-user-agent'
   const preflight = await fetch(endpoint, {
@@ -393,7 +396,7 @@ t.test('a browser may call the emulator from any origin', async t => {
   t.match(await refused.json(), { __type: 'NotAuthorizedException', message: 'Incorrect username or password.' })
 })
 
-t.test('the emulator refuses what is not a request of Cognito', async t => {
+t.test('the emulator rejects requests that are not requests to Cognito', async t => {
   const { endpoint } = await startCognito(t)
   const post = async (operation: string, body: string) => {
     const response = await fetch(endpoint, { method: 'POST', headers: { 'x-amz-target': `AWSCognitoIdentityProviderService.${operation}` }, body })
@@ -407,7 +410,7 @@ t.test('the emulator refuses what is not a request of Cognito', async t => {
   t.equal((await fetch(`${endpoint}/nothing`)).status, 404)
 })
 
-t.test('a port that is taken is told by its code, and the data are left alone', async t => {
+t.test('the emulator rejects a port in use with its error code, and keeps its data', async t => {
   const { endpoint } = await startCognito(t)
   const dataDirectory = join(tmpdir(), `cognito-never-made-${process.pid}`)
   await t.rejects(startEmulator({ dataDirectory, port: Number(new URL(endpoint).port) }), { code: 'EADDRINUSE' })

@@ -16,11 +16,11 @@ t.test('additionalProperties collects 20 of 100,000 unknown members', async t =>
   t.match(validate.errors, [{ instancePath: '', keyword: 'additionalProperties', params: { additionalProperty: 'member0' } }])
 })
 
-t.test('additionalProperties takes known members, and names unknown ones beside other faults', async t => {
+t.test('additionalProperties accepts known members, and reports unknown ones beside other faults', async t => {
   const validate = validator()
   t.equal(validate({ name: 'a' }), true)
   t.equal(validate({}), true)
   t.equal(validate({ name: 5, constructor: 1, ...members(2) }), false)
   t.strictSame(validate.errors?.map(({ keyword, params }) => params.additionalProperty ?? keyword).sort(), ['constructor', 'member0', 'member1', 'type'])
-  t.equal(validate({ name: 'a' }), true, 'a fault is forgotten with its input')
+  t.equal(validate({ name: 'a' }), true, 'a fault does not stay for the next input')
 })

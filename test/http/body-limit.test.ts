@@ -47,7 +47,7 @@ t.test('every route rejects a body by its Content-Length with 413, before the bo
   }
 })
 
-t.test('every route answers 401 to a client without a token, whatever the size of its body', async t => {
+t.test('every route rejects a request without a token with 401, whatever the size of its body', async t => {
   const { app } = await startApp(t)
   for (const [method, url, limit] of routes) {
     const response = await app.inject({ method, url, headers: json, payload: ' '.repeat(limit + 1) })
@@ -66,17 +66,48 @@ t.test('every route that reads a body rejects a chunked body with 413 at the lim
   }
 })
 
-t.test('GET with an unfinished chunked body is answered, and its connection closed without waiting for the end of the body', async t => {
+t.test('GET with an unfinished chunked body gets its response, and the connection closes before the body ends', async t => {
   const { exchange, pool } = await startOnWire(t)
   const { statuses, text } = await exchange(`GET /articles HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${pool.idToken()}\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n`)
   t.strictSame(statuses, [200])
   t.match(text, /^connection: close\r$/mi)
 })
 
-t.test('GET with a small body is answered on a connection that stays open', async t => {
+t.test('a request that is rejected by its headers closes the connection where the body is long or chunked', async t => {
+  const { exchange } = await startOnWire(t, { POST_CONFIRMATION_SECRET: 'whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM0' })
+  const requests = [['POST', '/articles', 401], ['POST', '/nowhere', 404], ['PUT', '/articles', 405], ['POST', '/%zz', 400], ['POST', '/cognito/post-confirmation', 401]] as const
+  for (const [method, url, status] of requests) {
+    for (const body of ['Content-Length: 900000000', 'Transfer-Encoding: chunked']) {
+      const { statuses, text } = await exchange(`${method} ${url} HTTP/1.1\r\nHost: a\r\n${body}\r\n\r\n`)
+      t.strictSame(statuses, [status], `${method} ${url} ${body}`)
+      t.match(text, /^connection: close\r$/mi)
+    }
+  }
+})
+
+t.test('GET with a small body gets its response, and the connection stays open', async t => {
   const { exchange, pool } = await startOnWire(t)
   const get = (connection: string, body: string) => `GET /articles HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer ${pool.idToken()}\r\nConnection: ${connection}\r\n${body}`
   for (const body of ['Content-Length: 4\r\n\r\nabcd', 'Transfer-Encoding: chunked\r\n\r\n4\r\nabcd\r\n0\r\n\r\n']) {
     t.strictSame((await exchange(get('keep-alive', body) + get('close', body))).statuses, [200, 200])
   }
+})
+
+t.test('a body with a Content-Encoding is rejected with 415 and Accept-Encoding (RFC 9110 15.5.16)', async t => {
+  const { app, pool } = await startApp(t)
+  const alice = person(app, pool, 'alice')
+  const post = (coding: string) => alice.request('POST', '/articles', { payload: '{"name":"Bread"}', headers: { ...json, 'content-encoding': coding } })
+  for (const coding of ['gzip', 'br', 'identity, gzip', 'x']) {
+    const response = await post(coding)
+    t.strictSame(codes(response), [415, 'unsupported_media_type'], coding)
+    t.equal(response.headers['accept-encoding'], 'identity')
+  }
+  t.equal((await post('Identity')).statusCode, 201)
+})
+
+t.test('an HTTP/1.0 request with Transfer-Encoding closes the connection (RFC 9112 6.1)', async t => {
+  const { exchange, pool } = await startOnWire(t)
+  const { text, statuses } = await exchange(`POST /articles HTTP/1.0\r\nHost: a\r\nConnection: keep-alive\r\nAuthorization: Bearer ${pool.idToken()}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n10\r\n{"name":"Bread"}\r\n0\r\n\r\n`)
+  t.strictSame(statuses, [201])
+  t.match(text, /^connection: close\r$/mi)
 })

@@ -1,13 +1,13 @@
 import { IncomingMessage } from 'node:http'
 import { Socket } from 'node:net'
 import t from 'tap'
-import { clientAddress, readAddress } from '../../src/http/client-address.ts'
+import { clientAddress, parseAddress } from '../../src/http/client-address.ts'
 
-t.test('clientAddress of a connection without an address is unknown', async t => {
+t.test('clientAddress is `unknown` for a connection without an address', async t => {
   t.equal(clientAddress({ ip: '192.0.2.1', raw: new IncomingMessage(new Socket()) }), 'unknown')
 })
 
-t.test('readAddress reads a port, brackets, a zone and an IPv4-mapped address', async t => {
+t.test('parseAddress accepts a port, brackets, a zone and an IPv4-mapped address', async t => {
   const addresses = {
     '192.0.2.1': '192.0.2.1',
     '192.0.2.1:443': '192.0.2.1',
@@ -18,6 +18,6 @@ t.test('readAddress reads a port, brackets, a zone and an IPv4-mapped address', 
     'fe80::1%eth0': 'fe80::',
     '[fe80::1%eth0]:443': 'fe80::'
   }
-  for (const [text, address] of Object.entries(addresses)) t.equal(readAddress(text), address, text)
-  for (const text of ['', 'unknown', '192.0.2', '192.0.2.1:443:1', '[192.0.2.1', '1'.repeat(15_000), '192.0.2.1 x']) t.equal(readAddress(text), undefined, text.slice(0, 20))
+  for (const [text, address] of Object.entries(addresses)) t.equal(parseAddress(text), address, text)
+  for (const text of ['', 'unknown', '192.0.2', '192.0.2.1:443:1', '[192.0.2.1', '1'.repeat(15_000), '192.0.2.1 x']) t.equal(parseAddress(text), undefined, text.slice(0, 20))
 })

@@ -7,13 +7,13 @@ function response (): ServerResponse {
   return new ServerResponse(new IncomingMessage(new Socket()))
 }
 
-t.test('ConcurrencyLimit refuses a request that has waited for too long', async t => {
+t.test('ConcurrencyLimit rejects a request that has waited for `maxWaitMs`', async t => {
   const limit = new ConcurrencyLimit({ maxRunning: 1, maxWaiting: 1, maxWaitMs: 10 })
   t.equal(limit.admit('alice', response(), () => true), true)
   t.equal(await limit.admit('alice', response(), () => true), false)
 })
 
-t.test('ConcurrencyLimit forgets a waiting request whose client has left', async t => {
+t.test('ConcurrencyLimit removes a waiting request whose client has left', async t => {
   const limit = new ConcurrencyLimit({ maxRunning: 1, maxWaiting: 1, maxWaitMs: 60_000 })
   const [first, second, third] = [response(), response(), response()]
   t.equal(limit.admit('alice', first, () => true), true)

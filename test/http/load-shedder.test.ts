@@ -1,21 +1,21 @@
 import { setImmediate as turnEnds, setTimeout as wait } from 'node:timers/promises'
 import t, { type Test } from 'tap'
-import { type Line, LoadShedder } from '../../src/http/load-shedder.ts'
+import { LoadShedder, type Queue } from '../../src/http/load-shedder.ts'
 
 interface Shedding {
   shedder: LoadShedder
-  /** What the shedder said of itself, in turn. */
+  /** The calls of `onChange`. */
   changes: boolean[]
-  /** What it sees of the database, and of the tokens to be verified. */
-  database: { line: Line | undefined }
-  tokens: { line: Line }
+  /** The queues that the shedder sees. */
+  database: { queue: Queue | undefined }
+  tokens: { queue: Queue }
 }
 
 function start (): Shedding {
   const changes: boolean[] = []
-  const database: { line: Line | undefined } = { line: undefined }
-  const tokens = { line: { waiting: 0, wait: 0 } }
-  const shedder = new LoadShedder({ databaseLine: () => database.line, tokenLine: () => tokens.line, onChange: change => { changes.push(change) } })
+  const database: { queue: Queue | undefined } = { queue: undefined }
+  const tokens = { queue: { waiting: 0, wait: 0 } }
+  const shedder = new LoadShedder({ databaseQueue: () => database.queue, tokenQueue: () => tokens.queue, onChange: change => { changes.push(change) } })
   return { shedder, changes, database, tokens }
 }
 
@@ -24,24 +24,24 @@ function work (ms: number): void {
   while (performance.now() < end);
 }
 
-/** A turn of the event loop in which so many requests come, each with so much to do; which of them were refused. */
+/** Sends requests in one turn of the event loop. Each accepted one takes `ms` of work. Returns whether each was rejected. */
 async function turn ({ shedder }: Shedding, requests: number, ms: number, hasNewToken = false): Promise<boolean[]> {
-  const refused = Array.from({ length: requests }, () => {
-    const isRefused = shedder.refuses(() => hasNewToken)
-    if (!isRefused) work(ms)
-    return isRefused
+  const rejected = Array.from({ length: requests }, () => {
+    const isRejected = shedder.rejects(() => hasNewToken)
+    if (!isRejected) work(ms)
+    return isRejected
   })
   await turnEnds()
-  return refused
+  return rejected
 }
 
-/** Turns that are too long, until the shedder sheds. */
+/** Runs long turns until the shedder sheds load. */
 async function overload (shedding: Shedding): Promise<void> {
   while (shedding.changes.at(-1) !== true) await turn(shedding, 80, 2)
 }
 
-/** Turns with little to do, until the shedder sheds for a line that is long. */
-async function overloadByLine (shedding: Shedding): Promise<void> {
+/** Runs short turns until the shedder sheds load because of a long queue. */
+async function overloadByQueue (shedding: Shedding): Promise<void> {
   for (const end = performance.now() + 20_000; shedding.changes.length === 0 && performance.now() < end;) {
     await turn(shedding, 1, 0)
     await wait(80)
@@ -52,7 +52,7 @@ function neverSheds (t: Test, { changes }: Shedding): void {
   t.strictSame(changes, [])
 }
 
-t.test('a burst, and a pause, are no overload', async t => {
+t.test('LoadShedder accepts bursts with pauses between them', async t => {
   const shedding = start()
   for (let n = 0; n < 4; n++) {
     t.notOk((await turn(shedding, 100, 3)).includes(true))
@@ -62,7 +62,7 @@ t.test('a burst, and a pause, are no overload', async t => {
   neverSheds(t, shedding)
 })
 
-t.test('nor are bursts far apart', async t => {
+t.test('LoadShedder accepts bursts that are far apart', async t => {
   const shedding = start()
   for (let n = 0; n < 3; n++) {
     await turn(shedding, 100, 1)
@@ -71,35 +71,35 @@ t.test('nor are bursts far apart', async t => {
   neverSheds(t, shedding)
 })
 
-t.test('nor are few requests that take long', async t => {
+t.test('LoadShedder accepts few requests that take long', async t => {
   const shedding = start()
   for (let n = 0; n < 8; n++) await turn(shedding, 20, 5)
   neverSheds(t, shedding)
 })
 
-t.test('turns that are too long again and again are, and then as many are taken as a turn has time for', async t => {
+t.test('LoadShedder accepts what fits into a turn after repeated long turns', async t => {
   const shedding = start()
   await overload(shedding)
   await turn(shedding, 200, 3)
-  const refused = await turn(shedding, 200, 3)
-  t.equal(refused.filter(isRefused => !isRefused).length, 64, 'a few, however long they take')
+  const rejected = await turn(shedding, 200, 3)
+  t.equal(rejected.filter(isRejected => !isRejected).length, 64, '64 are accepted, however long they take')
 })
 
-t.test('turns with few requests, in which many are answered, do not hide them', async t => {
+t.test('LoadShedder sees long turns between turns with few requests', async t => {
   const shedding = start()
   const round = async () => {
-    const refused = await turn(shedding, 300, 0.5)
+    const rejected = await turn(shedding, 300, 0.5)
     for (let n = 0; n < 3; n++) await turn(shedding, 1, 10)
-    return refused.filter(isRefused => !isRefused).length
+    return rejected.filter(isRejected => !isRejected).length
   }
   for (const end = performance.now() + 20_000; shedding.changes.length === 0 && performance.now() < end;) await round()
   t.strictSame(shedding.changes, [true])
   await round()
-  const taken = await round()
-  t.ok(taken >= 64 && taken <= 150, `${taken} of 300`)
+  const accepted = await round()
+  t.ok(accepted >= 64 && accepted <= 150, `${accepted} of 300`)
 })
 
-t.test('few clients are taken again soon after an overload, however long their requests take', async t => {
+t.test('LoadShedder accepts few clients again soon after an overload, however long their requests take', async t => {
   const shedding = start()
   await overload(shedding)
   await turn(shedding, 40, 3)
@@ -108,27 +108,27 @@ t.test('few clients are taken again soon after an overload, however long their r
   t.strictSame(shedding.changes, [true, false])
 })
 
-t.test('who is taken is drawn by lot', async t => {
+t.test('LoadShedder draws the accepted requests by lot', async t => {
   const shedding = start()
   await overload(shedding)
-  const taken = new Set<number>()
-  for (const end = performance.now() + 20_000; taken.size < 150 && performance.now() < end;) {
-    for (const [index, isRefused] of (await turn(shedding, 150, 2)).entries()) if (!isRefused) taken.add(index)
+  const accepted = new Set<number>()
+  for (const end = performance.now() + 20_000; accepted.size < 150 && performance.now() < end;) {
+    for (const [index, isRejected] of (await turn(shedding, 150, 2)).entries()) if (!isRejected) accepted.add(index)
   }
-  t.equal(taken.size, 150, 'sooner or later whoever asks')
+  t.equal(accepted.size, 150, 'each of 150 places was accepted once')
 })
 
-t.test('in a turn that does not end, requests are taken again after a while', async t => {
+t.test('LoadShedder accepts requests again in a turn that does not end', async t => {
   const shedding = start()
   await overload(shedding)
-  const refused: boolean[] = []
-  for (let n = 0; n < 64; n++) refused.push(shedding.shedder.refuses(() => false))
-  while (!refused.includes(true)) refused.push(shedding.shedder.refuses(() => false))
-  while (refused.at(-1) === true) refused.push(shedding.shedder.refuses(() => false))
-  t.equal(refused.at(-1), false)
+  const rejected: boolean[] = []
+  for (let n = 0; n < 64; n++) rejected.push(shedding.shedder.rejects(() => false))
+  while (!rejected.includes(true)) rejected.push(shedding.shedder.rejects(() => false))
+  while (rejected.at(-1) === true) rejected.push(shedding.shedder.rejects(() => false))
+  t.equal(rejected.at(-1), false)
 })
 
-t.test('shedding ends when there has been no line for a while', async t => {
+t.test('LoadShedder ends shedding after an interval without a queue', async t => {
   const shedding = start()
   await overload(shedding)
   while (shedding.changes.at(-1) === true) await turn(shedding, 10, 0)
@@ -136,7 +136,7 @@ t.test('shedding ends when there has been no line for a while', async t => {
   t.notOk((await turn(shedding, 100, 1)).includes(true))
 })
 
-t.test('whoever comes after a rest is taken, though the last turn before it refused', async t => {
+t.test('LoadShedder accepts a request after a rest, though the last turn before the rest rejected some', async t => {
   for (let n = 0; n < 4; n++) {
     const shedding = start()
     await overload(shedding)
@@ -147,44 +147,44 @@ t.test('whoever comes after a rest is taken, though the last turn before it refu
   }
 })
 
-t.test('a long line for the database is an overload where it stays', async t => {
+t.test('LoadShedder rejects all requests while the database queue stays long', async t => {
   const shedding = start()
-  shedding.database.line = { waiting: 65, wait: 101 }
+  shedding.database.queue = { waiting: 65, wait: 101 }
   await turn(shedding, 1, 0)
-  shedding.database.line = { waiting: 65, wait: 99 }
-  for (const line of [{ waiting: 65, wait: 100 }, { waiting: 63, wait: 5_000 }, undefined]) {
-    shedding.database.line = line
+  shedding.database.queue = { waiting: 65, wait: 99 }
+  for (const queue of [{ waiting: 65, wait: 100 }, { waiting: 63, wait: 5_000 }, undefined]) {
+    shedding.database.queue = queue
     for (const end = performance.now() + 600; performance.now() < end;) await turn(shedding, 1, 0)
   }
   neverSheds(t, shedding)
 
-  shedding.database.line = { waiting: 65, wait: 101 }
-  await overloadByLine(shedding)
-  t.strictSame(await turn(shedding, 1, 0), [true], 'whoever comes, since all wait there')
-  shedding.database.line = { waiting: 65, wait: 99 }
+  shedding.database.queue = { waiting: 65, wait: 101 }
+  await overloadByQueue(shedding)
+  t.strictSame(await turn(shedding, 1, 0), [true], 'every request waits for the database')
+  shedding.database.queue = { waiting: 65, wait: 99 }
   t.strictSame(await turn(shedding, 1, 0), [false])
 })
 
-t.test('a long line of new tokens is an overload for those who would join it', async t => {
+t.test('LoadShedder rejects only requests with new tokens while the token queue stays long', async t => {
   const shedding = start()
-  shedding.tokens.line = { waiting: 65, wait: 101 }
-  await overloadByLine(shedding)
+  shedding.tokens.queue = { waiting: 65, wait: 101 }
+  await overloadByQueue(shedding)
   t.strictSame(await turn(shedding, 1, 0, true), [true])
   t.strictSame(await turn(shedding, 1, 0), [false])
-  shedding.tokens.line = { waiting: 63, wait: 101 }
+  shedding.tokens.queue = { waiting: 63, wait: 101 }
   t.strictSame(await turn(shedding, 1, 0, true), [false])
 })
 
-t.test('whose token is known is not drawn out of a crowd whose tokens are not', async t => {
+t.test('LoadShedder accepts requests with cached tokens beside a crowd of new tokens', async t => {
   const shedding = start()
   const { shedder } = shedding
   await overload(shedding)
-  shedding.tokens.line = { waiting: 65, wait: 101 }
+  shedding.tokens.queue = { waiting: 65, wait: 101 }
   for (let n = 0; n < 6; n++) {
-    t.notOk(Array.from({ length: 300 }, () => shedder.refuses(() => true)).includes(false))
-    const refused = Array.from({ length: 30 }, () => shedder.refuses(() => false))
-    // What is expected of a turn is what came in those before.
-    if (n > 0) t.notOk(refused.includes(true))
+    t.notOk(Array.from({ length: 300 }, () => shedder.rejects(() => true)).includes(false))
+    const rejected = Array.from({ length: 30 }, () => shedder.rejects(() => false))
+    // The expected length of a turn comes from the turns before it.
+    if (n > 0) t.notOk(rejected.includes(true))
     await turnEnds()
   }
 })

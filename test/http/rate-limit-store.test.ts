@@ -1,7 +1,7 @@
 import t from 'tap'
 import { RateLimitStore } from '../../src/http/rate-limit-store.ts'
 
-t.test('RateLimitStore keeps 50,000 keys, and evicts the one whose window began first', async t => {
+t.test('RateLimitStore holds 50,000 keys, and evicts the oldest window', async t => {
   const store = new RateLimitStore()
   const count = (key: string) => new Promise(resolve => store.incr(key, (_error, result) => resolve(result?.current), 60_000))
   await count('first')

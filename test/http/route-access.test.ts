@@ -15,7 +15,7 @@ async function start (t: Test, add: (scope: FastifyInstance) => Promise<void>): 
 
 const rejectAll = async () => { throw Object.assign(new Error('rejected'), { statusCode: 401 }) }
 
-t.test('a route that is neither guarded nor public stops the start', async t => {
+t.test('a route that is neither guarded nor public prevents the start', async t => {
   await t.rejects(start(t, async scope => { scope.get('/open', async () => 'open') }), { message: /^GET \/open is neither guarded nor public/ })
 })
 

@@ -2,12 +2,12 @@ import { hash } from 'node:crypto'
 import t, { type Test } from 'tap'
 import { migrateToLatest } from '../../src/database/migrate.ts'
 import { openDatabase } from '../../src/database/open.ts'
-import { once } from '../../src/idempotency/run-once.ts'
+import { runOnce } from '../../src/idempotency/run-once.ts'
 import { insertUser } from '../../src/users/queries.ts'
 import { newDatabase, startApp } from '../support/app.ts'
 import { codes, person } from '../support/people.ts'
 
-/** A service whose responses are not compared with its document, since these tests replay those of other versions. */
+/** A service with a user. Responses are not compared with the OpenAPI document, because the tests replay older ones. */
 async function startWithAlice (t: Test) {
   const { app, pool } = await startApp(t, {}, undefined, () => {})
   const alice = person(app, pool, 'alice')
@@ -38,7 +38,7 @@ t.test('POST /articles replays a response that the current schema would not allo
   t.strictSame([retry.statusCode, retry.body, retry.headers.etag, retry.headers['content-type'], retry.headers.location], [202, answer, '"x"', 'application/json; charset=utf-8', undefined])
 })
 
-t.test('POST /articles replays a row of the version before, which stored the body alone', async t => {
+t.test('POST /articles replays a row of an older version that stored the body alone', async t => {
   const { app, create } = await startWithAlice(t)
   const first = await create('On bread')
   await app.db.updateTable('idempotency_keys').set({ request_fingerprint: null, status: null, headers: null }).execute()
@@ -53,7 +53,7 @@ t.test('POST /articles replays a row of the version before, which stored the bod
   t.strictSame([fromOlderSchema.statusCode, fromOlderSchema.json(), fromOlderSchema.headers.location], [201, older, '/articles/1'])
 })
 
-t.test('POST /articles stores what the version before can replay beside this one', async t => {
+t.test('POST /articles stores a row that an older version can replay', async t => {
   const { app, create } = await startWithAlice(t)
   const first = await create('On bread')
   const { fingerprint, answer } = await app.db.selectFrom('idempotency_keys').selectAll().executeTakeFirstOrThrow()
@@ -61,14 +61,15 @@ t.test('POST /articles stores what the version before can replay beside this one
   t.strictSame(JSON.parse(answer ?? ''), first.json())
 })
 
-t.test('once rejects a key that comes back with another method, path or body', async t => {
-  const db = openDatabase(await newDatabase(t))
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+t.test('runOnce rejects a used key with another path or body', async t => {
+  const database = openDatabase(await newDatabase(t))
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   await insertUser(db, { username: 'alice', email: null, issuer: 'issuer', sub: 'alice' })
   const response = { status: 200, headers: { etag: '"x"' }, body: 'done' }
   let runs = 0
-  const run = (params: unknown, body: unknown) => once(db, {
+  const run = (params: unknown, body: unknown) => runOnce(db, {
     key: { userId: 1, route: 'PATCH /articles/:id', key: 'k' },
     request: { params, body },
     work: async () => {

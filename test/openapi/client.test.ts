@@ -1,3 +1,4 @@
+// Runs on SQLite and PostgreSQL.
 import t from 'tap'
 import { createArticlesClient } from '../../web/src/api/client.ts'
 import { startApp } from '../support/app.ts'

@@ -11,7 +11,7 @@ import { until, type UserPool } from '../support/user-pool.ts'
 
 interface Listening { app: FastifyInstance, pool: UserPool, port: number, log: string[] }
 
-/** The service, listening, with time-outs that are short enough to wait for. */
+/** Starts the service on a port, with short timeouts. */
 async function listen (t: Test, { headersTimeout = 0, requestTimeout = 0, connectionTimeout = 0 }): Promise<Listening> {
   const pool = await startPool(t)
   const config = readConfig(environment(pool))
@@ -40,7 +40,7 @@ function isLate (t: Test, received: string): void {
   t.match(received, /^HTTP\/1\.1 408 [\s\S]*\r\nContent-Type: application\/problem\+json[\s\S]*"code":"request_timeout"/)
 }
 
-t.test('a client that does not send the head of a request in time gets a 408', async t => {
+t.test('a request whose headers do not arrive in time gets 408', async t => {
   const { port } = await listen(t, { headersTimeout: 300, requestTimeout: 60_000 })
   const { socket, received, closed } = await open(t, port)
   socket.write('GET /articles HTTP/1.1\r\nhost: articles\r\nx-slow: ')
@@ -50,7 +50,7 @@ t.test('a client that does not send the head of a request in time gets a 408', a
   isLate(t, received())
 })
 
-t.test('a client that is told so and goes on sending is cut off', async t => {
+t.test('a client that keeps sending after its 408 loses the connection', async t => {
   const { app, port } = await listen(t, { headersTimeout: 300, requestTimeout: 60_000 })
   const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
   t.teardown(() => socket.destroy())
@@ -63,7 +63,7 @@ t.test('a client that is told so and goes on sending is cut off', async t => {
   await until(async () => (await app.connectionStatistics()).open === 0, 60)
 })
 
-t.test('nor does it get more time for the body', async t => {
+t.test('a request whose body does not arrive in time gets 408', async t => {
   const { port, pool } = await listen(t, { requestTimeout: 300 })
   const { socket, received, closed } = await open(t, port)
   socket.write(`POST /articles HTTP/1.1\r\nhost: articles\r\nauthorization: ${bearer(pool.idToken()).authorization}\r\ncontent-type: application/json\r\ncontent-length: 1000\r\n\r\n`)
@@ -73,18 +73,18 @@ t.test('nor does it get more time for the body', async t => {
   isLate(t, received())
 })
 
-t.test('a client that asks and asks and reads no answer is not waited for', async t => {
+t.test('a client that reads no responses loses the connection', async t => {
   const { app, port } = await listen(t, { connectionTimeout: 500 })
   const { socket, closed } = await open(t, port)
   socket.pause()
-  const asked = 'GET /openapi.json HTTP/1.1\r\nhost: articles\r\n\r\n'.repeat(2_000)
-  socket.write(asked)
+  const requests = 'GET /openapi.json HTTP/1.1\r\nhost: articles\r\n\r\n'.repeat(2_000)
+  socket.write(requests)
   await until(async () => (await app.connectionStatistics()).open === 0, 60)
   socket.resume()
   await closed
 })
 
-t.test('500 connections that never finish a request keep nobody from being answered, and are ended', async t => {
+t.test('500 connections with unfinished requests do not block other requests, and get 408', async t => {
   const { app, port } = await listen(t, { headersTimeout: 1_000, requestTimeout: 60_000 })
   const slow = await Promise.all(Array.from({ length: 500 }, () => open(t, port)))
   for (const { socket } of slow) socket.write('GET / HTTP/1.1\r\nhost: articles\r\nx-a: b\r\n')
@@ -93,11 +93,11 @@ t.test('500 connections that never finish a request keep nobody from being answe
   for (let n = 0; n < 10; n++) t.match(await (await fetch(`http://127.0.0.1:${port}/health/live`)).json(), { status: 'ok' })
   await Promise.all(slow.map(({ closed }) => closed))
   for (const { received } of slow.slice(0, 5)) isLate(t, received())
-  // But for those on which health was asked for.
+  // `fetch` keeps its connections open.
   await until(async () => (await app.connectionStatistics()).open <= 10, 60)
 })
 
-t.test('at the limit further connections are dropped, those that are there served, and idle ones closed', async t => {
+t.test('at the limit new connections are dropped, idle ones are closed, and the others are served', async t => {
   const { app, port, log } = await listen(t, {})
   app.server.maxConnections = 3
   const [idle, silent, busy] = [await open(t, port), await open(t, port), await open(t, port)]
@@ -114,8 +114,8 @@ t.test('at the limit further connections are dropped, those that are there serve
   for (let n = 0; n < 3; n++) await (await open(t, port)).closed
   t.equal((await app.connectionStatistics()).dropped, 4)
   const lines = log.filter(line => line.includes('connections dropped'))
-  t.equal(lines.length, 1, 'one line for all of them')
-  t.match(JSON.parse(lines[0] ?? ''), { dropped: 1, most: 3 })
+  t.equal(lines.length, 1, 'one log line for all of them')
+  t.match(JSON.parse(lines[0] ?? ''), { dropped: 1, maxConnections: 3 })
 
   busy.socket.write('x\r\n\r\n')
   await until(() => busy.received().includes('"ok"'))

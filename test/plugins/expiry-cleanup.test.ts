@@ -7,17 +7,17 @@ import { until } from '../support/user-pool.ts'
 
 const longAgo = '2000-01-01T00:00:00.000Z'
 
-t.test('what has expired is forgotten every hour, however much it is', async t => {
+t.test('expired keys and sign-outs are deleted every hour, in batches', async t => {
   mock.timers.enable({ apis: ['setInterval'] })
   t.teardown(() => mock.timers.reset())
   const { app, pool } = await startApp(t)
   const { id: userId } = (await person(app, pool, 'alice').request('GET', '/me')).json()
   await saveSignOut(app.db, { issuer: pool.issuer, subject: 'subject-of-bob' }, { at: 0, originJti: null }, longAgo)
-  const keep = (keys: string[], expiresAt: string) => app.db.insertInto('idempotency_keys')
+  const store = (keys: string[], expiresAt: string) => app.db.insertInto('idempotency_keys')
     .values(keys.map(key => ({ user_id: userId, route: 'POST /articles', key, fingerprint: 'x', expires_at: expiresAt })))
     .execute()
-  for (const hundreds of Array(21).keys()) await keep(Array.from({ length: 100 }, (_, index) => `${hundreds * 100 + index}`), longAgo)
-  await keep(['good'], '9999-12-31T00:00:00.000Z')
+  for (const hundreds of Array(21).keys()) await store(Array.from({ length: 100 }, (_, index) => `${hundreds * 100 + index}`), longAgo)
+  await store(['good'], '9999-12-31T00:00:00.000Z')
 
   mock.timers.tick(3_599_999)
   t.equal((await app.db.selectFrom('sign_outs').select('subject').execute()).length, 1)
@@ -28,7 +28,7 @@ t.test('what has expired is forgotten every hour, however much it is', async t =
   t.strictSame(await app.db.selectFrom('sign_outs').select('subject').execute(), [])
 })
 
-t.test('where that fails, the service goes on, and says so', async t => {
+t.test('a failed cleanup is logged, and the service keeps running', async t => {
   const pool = await startPool(t)
   const changes = { DATABASE_URL: await newDatabase(t) }
   const { app: before } = await startApp(t, changes, pool)
@@ -38,6 +38,6 @@ t.test('where that fails, the service goes on, and says so', async t => {
   const { app, log } = await startApp(t, changes, pool)
   const warnings = () => log.map(line => JSON.parse(line)).filter(({ level }) => level >= 40)
   await until(() => warnings().length > 0)
-  t.match(warnings(), [{ level: 40, err: { message: /idempotency_keys/ }, msg: 'what has expired could not be forgotten' }])
+  t.match(warnings(), [{ level: 40, err: { message: /idempotency_keys/ }, msg: 'expired rows were not deleted; the next attempt is in an hour' }])
   t.equal((await person(app, pool, 'alice').request('GET', '/me')).statusCode, 200)
 })

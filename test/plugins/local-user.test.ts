@@ -1,3 +1,4 @@
+// Runs on SQLite and PostgreSQL.
 import type { FastifyInstance } from 'fastify'
 import t from 'tap'
 import { insertUser, type NewUser } from '../../src/users/queries.ts'

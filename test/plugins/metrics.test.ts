@@ -3,26 +3,26 @@ import { connect } from 'node:net'
 import { once } from 'node:events'
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import t from 'tap'
-import { startPostgres } from '../support/embedded-postgres.ts'
+import t, { type Test } from 'tap'
+import { freePort, startPostgres } from '../support/embedded-postgres.ts'
 import { bearer, startApp, startPool, type TestApp } from '../support/app.ts'
 import { makeKey, until } from '../support/user-pool.ts'
 
 type Samples = Map<string, number>
 
-/** Where the service said that its metrics are. */
+/** The URL of the metrics in the log. */
 function metricsUrl (log: string[]): string {
   const [, url = ''] = /Metrics served at (http:\S+\/metrics)/.exec(log.join('')) ?? []
   return url
 }
 
-/** The samples of a scrape, each under its name and labels; a line that is neither comment nor sample throws. */
+/** The samples of a scrape by name and labels. Throws for a line that is neither a comment nor a sample. */
 async function scrape ({ log }: TestApp): Promise<Samples> {
   const response = await fetch(metricsUrl(log))
   const lines = (await response.text()).trimEnd().split('\n').filter(line => line !== '' && !/^# (HELP|TYPE) [a-z0-9_:]+ \S/.test(line))
   return new Map(lines.map(line => {
     const [, name, value] = /^([a-zA-Z_:][\w:]*(?:\{(?:\w+="(?:[^"\\\n]|\\.)*",?)*\})?) (\S+)$/.exec(line) ?? []
-    if (name === undefined || (Number.isNaN(Number(value)) && value !== 'Nan')) throw new Error(`this is no sample: ${line}`)
+    if (name === undefined || (Number.isNaN(Number(value)) && value !== 'Nan')) throw new Error(`not a sample: ${line}`)
     return [name, Number(value)]
   }))
 }
@@ -31,13 +31,13 @@ function withName (samples: Samples, name: string): string[] {
   return [...samples.keys()].filter(key => key === name || key.startsWith(`${name}{`))
 }
 
-t.test('without METRICS_PORT there is no listener, and nothing is counted', async t => {
+t.test('the service counts nothing and has no metrics listener without METRICS_PORT', async t => {
   const { app, log } = await startApp(t)
   t.equal(metricsUrl(log), '')
-  t.notOk(app.hasDecorator('noteBrokenRequest'))
+  t.notOk(app.hasDecorator('countClientError'))
 })
 
-t.test('requests are counted by method, route and status, whatever the client sends', async t => {
+t.test('http_request_duration_seconds counts requests by method, route and status, with no value of a client', async t => {
   const service = await startApp(t, { METRICS_PORT: '0' }, undefined, () => {})
   const { app, pool } = service
   const headers = bearer(pool.idToken())
@@ -63,7 +63,7 @@ t.test('requests are counted by method, route and status, whatever the client se
   t.match(samples.get('http_request_duration_seconds_bucket{le="+Inf",method="GET",route="/articles",status="200"}'), 1)
 })
 
-t.test('refusals are counted by code, and by reason where a token was refused', async t => {
+t.test('http_refusals_total counts problems by code, and by reason for a rejected token', async t => {
   const service = await startApp(t, { METRICS_PORT: '0', RATE_LIMIT_MAX: '7' })
   const { app, pool } = service
   await app.inject('/articles')
@@ -81,10 +81,10 @@ t.test('refusals are counted by code, and by reason where a token was refused', 
   t.equal(count('invalid_auth_token', 'malformed'), 1)
   t.equal(count('not_found'), 1)
   t.equal(count('rate_limited'), 1)
-  t.equal(count('storage_unavailable'), 0, 'what has not happened is there already')
+  t.equal(count('storage_unavailable'), 0, 'a code that has not occurred has the sample 0')
 })
 
-t.test('what is not HTTP enough to be a request is counted as refused', async t => {
+t.test('http_refusals_total counts bad URLs and bytes that are not HTTP', async t => {
   const service = await startApp(t, { METRICS_PORT: '0' })
   const { app } = service
   await app.inject('/articles/%')
@@ -95,7 +95,7 @@ t.test('what is not HTTP enough to be a request is counted as refused', async t 
   t.equal((await scrape(service)).get('http_refusals_total{code="validation_failed",reason="none"}'), 2)
 })
 
-t.test('the key set is seen: in hand, its age, its fetches, and the tokens that are remembered', async t => {
+t.test('the metrics show the key set, its age and fetches, and the token cache', async t => {
   const pool = await startPool(t)
   const service = await startApp(t, { METRICS_PORT: '0' }, pool)
   const token = pool.idToken()
@@ -112,7 +112,7 @@ t.test('the key set is seen: in hand, its age, its fetches, and the tokens that 
   t.equal(before.get('cognito_tokens_waiting'), 0)
 })
 
-t.test('a key server that fails, or refuses, is seen', async t => {
+t.test('cognito_key_fetches_total counts failed and refused fetches of keys', async t => {
   for (const [status, outcome] of [[500, 'failure'], [404, 'refused']] as const) {
     const pool = await startPool(t)
     pool.answer = (_request, response) => response.writeHead(status).end()
@@ -125,27 +125,51 @@ t.test('a key server that fails, or refuses, is seen', async t => {
   }
 })
 
-t.test('queries are timed by kind, and commits of several writes counted', async t => {
+/** A service with metrics on an SQLite file, and a scrape that shows how much each sample has risen since. */
+async function startWithFile (t: Test) {
   const service = await startApp(t, { METRICS_PORT: '0', DATABASE_URL: `sqlite:${t.testdir()}/articles.db` })
-  const { app, pool } = service
-  const headers = bearer(pool.idToken())
-  await app.inject({ url: '/me', headers })
   const before = await scrape(service)
-  await Promise.all([1, 2, 3].map(async id => app.inject({ method: 'POST', url: '/articles', headers, payload: { name: `No. ${id}` } })))
-  await app.inject({ url: '/articles', headers })
-  await service.app.db.selectFrom('articles').select('name').where('id', '=', -1).execute()
-  await t.rejects(service.app.db.insertInto('articles').values({ id: 1, name: 'x', name_key: 'x', author_id: null, created_at: '', updated_at: '' }).execute())
-  const after = await scrape(service)
-  const rise = (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0)
-  t.equal(rise('database_query_duration_seconds_count{kind="write",outcome="success"}'), 3)
-  t.equal(rise('database_query_duration_seconds_count{kind="write",outcome="failure"}'), 1)
-  t.ok(rise('database_query_duration_seconds_count{kind="read",outcome="success"}') >= 2)
-  t.equal(rise('database_group_commit_writes_total'), 3)
-  t.ok(rise('database_group_commits_total') >= 1 && rise('database_group_commits_total') <= 3)
-  t.equal(withName(after, 'database_pool_size').length, 0, 'there is no pool')
+  const measureRise = async () => {
+    const after = await scrape(service)
+    return (name: string) => (after.get(name) ?? 0) - (before.get(name) ?? 0)
+  }
+  const insert = async (id: number) => service.app.db.insertInto('articles')
+    .values({ id, name: 'x', name_key: 'x', author_id: null, created_at: '', updated_at: '' }).execute()
+  return { service, insert, measureRise }
+}
+
+/** The service itself makes a few queries in the background, such as the clean-up of expired rows. */
+const maxBackground = 10
+
+t.test('database_query_duration_seconds counts queries by kind and outcome', async t => {
+  const { service, insert, measureRise } = await startWithFile(t)
+  for (let id = 1; id <= 50; id++) await insert(id)
+  await t.rejects(insert(1))
+  for (let n = 0; n < 100; n++) await service.app.db.selectFrom('articles').select('name').where('id', '=', -1).execute()
+
+  const rise = await measureRise()
+  const riseOf = (kind: string, outcome: string) => rise(`database_query_duration_seconds_count{kind="${kind}",outcome="${outcome}"}`)
+  t.equal(riseOf('write', 'failure'), 1)
+  const background = [riseOf('write', 'success') - 50, riseOf('read', 'success') - 100]
+  t.ok(background.every(count => count >= 0 && count <= maxBackground), `background: ${background}`)
 })
 
-t.test('the pool of connections is seen', async t => {
+t.test('database_group_commits_total counts one commit for concurrent writes, and one for each single write', async t => {
+  const { service, insert, measureRise } = await startWithFile(t)
+  await Promise.all(Array.from({ length: 100 }, (_, n) => insert(n + 1)))
+  const concurrent = await measureRise()
+  t.ok(concurrent('database_group_commit_writes_total') >= 100)
+  t.ok(concurrent('database_group_commits_total') >= 1)
+  t.ok(concurrent('database_group_commits_total') <= 1 + maxBackground, `${concurrent('database_group_commits_total')} commits`)
+
+  for (let n = 0; n < 50; n++) await insert(101 + n)
+  const all = await measureRise()
+  const single = all('database_group_commits_total') - concurrent('database_group_commits_total')
+  t.ok(single >= 50 && single <= 50 + maxBackground, `${single} commits`)
+  t.strictSame(withName(await scrape(service), 'database_pool_size'), [], 'SQLite has no pool')
+})
+
+t.test('the metrics show the connection pool of PostgreSQL', async t => {
   const server = await startPostgres('-c', 'fsync=off')
   t.teardown(() => server.remove())
   const service = await startApp(t, { METRICS_PORT: '0', DATABASE_URL: `${server.url}/postgres?pool_max_conns=7&connect_timeout=30` })
@@ -159,7 +183,7 @@ t.test('the pool of connections is seen', async t => {
   })
 })
 
-t.test('the listener answers scrapes and nothing else, and is gone with the service', async t => {
+t.test('the metrics listener serves GET and HEAD /metrics only, and closes with the service', async t => {
   const { app, log } = await startApp(t, { METRICS_PORT: '0' })
   const url = metricsUrl(log)
   const scraped = await fetch(`${url}?a=b`)
@@ -172,12 +196,12 @@ t.test('the listener answers scrapes and nothing else, and is gone with the serv
   t.equal(posted.status, 405)
   t.equal(posted.headers.get('allow'), 'GET, HEAD')
   for (const path of ['/', '/articles', '/metrics/', '/health/live']) t.equal((await fetch(new URL(path, url))).status, 404, path)
-  t.equal((await app.inject('/metrics')).statusCode, 404, 'the service itself shows none')
+  t.equal((await app.inject('/metrics')).statusCode, 404, 'the service itself has no /metrics')
   await app.close()
   await t.rejects(fetch(url))
 })
 
-t.test('two services in one process count apart', async t => {
+t.test('two services in one process have separate metrics', async t => {
   const first = await startApp(t, { METRICS_PORT: '0' })
   const second = await startApp(t, { METRICS_PORT: '0' })
   await first.app.inject('/me')
@@ -186,10 +210,10 @@ t.test('two services in one process count apart', async t => {
   t.notOk((await scrape(second)).has(name))
 })
 
-t.test('a port that is taken stops the start, and is named', async t => {
+t.test('a METRICS_PORT in use prevents start-up, with an error that names the port', async t => {
   const { log } = await startApp(t, { METRICS_PORT: '0' })
   const { port } = new URL(metricsUrl(log))
-  await t.rejects(startApp(t, { METRICS_PORT: port }), { message: `METRICS_PORT cannot be listened on, at 127.0.0.1 port ${port} (EADDRINUSE)` })
+  await t.rejects(startApp(t, { METRICS_PORT: port }), { message: `METRICS_PORT: cannot listen on 127.0.0.1 port ${port} (EADDRINUSE)` })
 })
 
 const DashboardSchema = Type.Object({
@@ -207,7 +231,7 @@ const DashboardSchema = Type.Object({
   }), { minItems: 1 })
 })
 
-/** The names of metrics in a PromQL expression: what is neither function, keyword, label, duration nor text. */
+/** The names of metrics in a PromQL expression, without functions, keywords, labels, durations and strings. */
 function namesIn (expression: string): string[] {
   const bare = expression.replace(/"[^"]*"/g, '').replace(/\{[^}]*\}|\[[^\]]*\]/g, ' ')
     .replace(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ')
@@ -215,11 +239,13 @@ function namesIn (expression: string): string[] {
     .filter(name => !['and', 'or', 'unless', 'bool', 'offset', 'by', 'without', 'on'].includes(name))
 }
 
-t.test('the dashboard and the alerts ask for what the service serves', async t => {
-  const service = await startApp(t, { METRICS_PORT: '0' })
+t.test('the Grafana dashboard and the alerts use metrics that the service exports', async t => {
+  // The service exports the metric of Redis also while Redis is down.
+  const REDIS_URL = `redis://127.0.0.1:${await freePort()}`
+  const service = await startApp(t, { METRICS_PORT: '0', RATE_LIMIT_MAX: '1000', REDIS_URL })
   await service.app.inject({ url: '/articles', headers: bearer(service.pool.idToken()) })
   const served = new Set([...(await scrape(service)).keys()].map(key => key.replace(/\{.*/, '')))
-  // Prometheus' own, and what only a service over PostgreSQL has.
+  // Prometheus adds `up`. Only a service on PostgreSQL has the others.
   for (const name of ['up', 'database_pool_size', 'database_pool_connections', 'database_pool_idle_connections', 'database_pool_waiting_queries']) served.add(name)
 
   const dashboard: unknown = JSON.parse(readFileSync(new URL('../../deploy/grafana/articles.json', import.meta.url), 'utf8'))

@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { startApp } from '../support/app.ts'
 
-t.test('the document, and the page with its files, are there', async t => {
+t.test('GET /openapi.json and /docs serve the document and its page', async t => {
   const { app } = await startApp(t)
   const document = (await app.inject('/openapi.json')).json()
   t.match(document, { openapi: '3.1.0', paths: { '/articles': { get: { operationId: 'listArticles' } } }, components: { schemas: { Problem: { type: 'object' } } } })
@@ -15,7 +15,7 @@ t.test('the document, and the page with its files, are there', async t => {
   }
 })
 
-t.test("the page's files are sent in part, or not again, as is asked", async t => {
+t.test('the files of /docs support HEAD, If-None-Match and Range', async t => {
   const { app } = await startApp(t)
   const url = '/docs/static/swagger-ui.css'
   const get = (headers: Record<string, string>, method: 'GET' | 'HEAD' = 'GET') => app.inject({ method, url, headers })

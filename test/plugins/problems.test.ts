@@ -7,24 +7,24 @@ import { bearer, startApp } from '../support/app.ts'
 
 const json = { 'content-type': 'application/json' }
 
-/** That a response is a problem detail with this status and code, and with nothing of the inside. */
+/** Asserts that a response is a problem detail with this status and code, and without internals. */
 function isProblem (t: Test, response: LightMyRequestResponse, statusCode: number, code: string): void {
   t.match(response, { statusCode, headers: { 'content-type': 'application/problem+json; charset=utf-8' } })
   t.match(response.json(), { type: `urn:problem-type:articles:${code}`, title: /\w/, status: statusCode, detail: /\.$/, code, requestId: /^[0-9a-f-]{36}$/ })
   t.notMatch(response.body, /node_modules|\.ts\b|sqlite|select|stack|FST_ERR/i)
 }
 
-/** Routes with which the service could fail. */
+/** Adds routes that fail. */
 function failing (app: FastifyInstance): void {
   app.get('/boom', async () => { throw new Error('secret of the inside') })
   app.get('/boom/text', async () => { throw 'secret of the inside' }) // eslint-disable-line no-throw-literal
   app.get('/boom/status', async () => { throw Object.assign(new Error('secret of the inside'), { statusCode: 418 }) })
   app.get('/boom/local-user', async request => request.localUser)
   app.get('/boom/user', async request => request.user)
-  app.get('/boom/problem', async () => { throw new Problem('conflict', 'It is there already.', { headers: { 'x-told': 'yes' } }) })
+  app.get('/boom/problem', async () => { throw new Problem('conflict', 'The box exists already.', { headers: { 'x-told': 'yes' } }) })
 }
 
-t.test('an address that does not exist is a 404', async t => {
+t.test('an unknown URL is a 404', async t => {
   const { app } = await startApp(t)
   isProblem(t, await app.inject('/nowhere'), 404, 'not_found')
   isProblem(t, await app.inject({ method: 'DELETE', url: '/articles/1/more' }), 404, 'not_found')
@@ -33,7 +33,7 @@ t.test('an address that does not exist is a 404', async t => {
   isProblem(t, await app.inject('/Articles'), 404, 'not_found')
 })
 
-t.test('an unsupported method on a known path is a 405 that names the others', async t => {
+t.test('an unsupported method on a known path is a 405 with Allow', async t => {
   const { app } = await startApp(t, {}, undefined, app => { app.put('/boxes/:id', async () => 'put') })
   const response = await app.inject({ method: 'PUT', url: '/articles?limit=5' })
   isProblem(t, response, 405, 'method_not_allowed')
@@ -44,14 +44,14 @@ t.test('an unsupported method on a known path is a 405 that names the others', a
   isProblem(t, await app.inject('/boxes/'), 404, 'not_found')
 })
 
-t.test('a trailing slash is the same route', async t => {
+t.test('a URL with a trailing slash reaches the same route', async t => {
   const { app, pool } = await startApp(t)
   const headers = bearer(pool.idToken())
   t.equal((await app.inject({ url: '/articles/', headers })).statusCode, 200)
   t.equal((await app.inject({ url: '/me/', headers })).statusCode, 200)
 })
 
-t.test('a body that cannot be read is refused with what is wrong', async t => {
+t.test('a body that cannot be parsed is rejected with the reason', async t => {
   const { app, pool } = await startApp(t)
   const authorization = bearer(pool.idToken())
   const post = async (payload: string | Buffer | undefined, headers: Record<string, string> = json) => app.inject({ method: 'POST', url: '/articles', headers: { ...authorization, ...headers }, payload })
@@ -69,7 +69,7 @@ t.test('a body that cannot be read is refused with what is wrong', async t => {
   isProblem(t, await post(undefined, {}), 400, 'validation_failed')
 })
 
-t.test('a body that is not as it has to be is refused with each fault', async t => {
+t.test('a body that does not match its schema is rejected with each fault', async t => {
   const { app, pool } = await startApp(t)
   const post = async (body: unknown) => {
     const response = await app.inject({ method: 'POST', url: '/articles', headers: { ...bearer(pool.idToken()), ...json }, payload: JSON.stringify(body) })
@@ -82,14 +82,14 @@ t.test('a body that is not as it has to be is refused with each fault', async t 
   t.strictSame(await post([]), [{ in: 'body', path: '', message: 'must be object' }])
   t.strictSame(await post({ name: '' }), [{ in: 'body', path: '/name', message: 'must be 1 to 50 characters once trimmed, without NUL or lone surrogates' }])
   t.strictSame(await post({ name: 'a', 'a/b~c': 1, [`\ud800${'x'.repeat(200)}`]: 2 }), [
-    { in: 'body', path: '/a~1b~0c', message: 'is not known here' },
-    { in: 'body', path: `/\ufffd${'x'.repeat(99)}`, message: 'is not known here' }
+    { in: 'body', path: '/a~1b~0c', message: 'is not a known member' },
+    { in: 'body', path: `/\ufffd${'x'.repeat(99)}`, message: 'is not a known member' }
   ])
   const many = Object.fromEntries(Array.from({ length: 300 }, (_, index) => [`x${index}`, index]))
   t.equal((await post({ name: 'a', ...many })).length, 20)
 })
 
-t.test('a query is read as what it means, and refused where it means nothing', async t => {
+t.test('a query is converted to the types of its schema, and rejected where that fails', async t => {
   const { app, pool } = await startApp(t)
   const headers = bearer(pool.idToken())
   t.equal((await app.inject({ url: '/articles?limit=5&order=desc', headers })).statusCode, 200)
@@ -101,7 +101,7 @@ t.test('a query is read as what it means, and refused where it means nothing', a
   ])
 })
 
-t.test('a header is checked too, and a pattern without a description still says something', async t => {
+t.test('a header is validated, and a pattern without a description has a message', async t => {
   const { app } = await startApp(t, {}, undefined, app => {
     const headers = Type.Object({ 'x-kind': Type.String({ pattern: '^[a-z]+$' }) })
     app.get('/boxes', { schema: { headers } }, async () => 'boxes')
@@ -109,17 +109,17 @@ t.test('a header is checked too, and a pattern without a description still says 
   t.equal((await app.inject({ url: '/boxes', headers: { 'x-kind': 'a' } })).statusCode, 200)
   const response = await app.inject({ url: '/boxes', headers: { 'x-kind': '5' } })
   isProblem(t, response, 400, 'validation_failed')
-  t.equal(response.json().detail, 'There is a fault in the headers; errors says where.')
-  t.strictSame(response.json().errors, [{ in: 'headers', path: '/x-kind', message: 'must be of another form' }])
+  t.equal(response.json().detail, 'The headers did not pass validation. Correct the fields listed in errors.')
+  t.strictSame(response.json().errors, [{ in: 'headers', path: '/x-kind', message: 'must be in another format' }])
 })
 
-t.test('an address with a broken percent sign is a 400', async t => {
+t.test('a URL with a broken percent sign is a 400', async t => {
   const { app } = await startApp(t)
   isProblem(t, await app.inject('/nowhere/%'), 400, 'validation_failed')
   isProblem(t, await app.inject('/%zz'), 400, 'validation_failed')
 })
 
-t.test('a parameter that no id can be is a 404', async t => {
+t.test('a path parameter that cannot be an id is a 404', async t => {
   const { app } = await startApp(t, {}, undefined, app => {
     app.get('/boxes/:id', { schema: { params: Type.Object({ id: Type.Integer() }) } }, async request => request.params)
   })
@@ -128,7 +128,7 @@ t.test('a parameter that no id can be is a 404', async t => {
   isProblem(t, await app.inject(`/boxes/${'9'.repeat(200)}`), 404, 'not_found')
 })
 
-t.test('what was not foreseen is a 500 that shows nothing, and is logged under the request id', async t => {
+t.test('an unexpected error is a 500 without internals, and is logged under the request id', async t => {
   const { app, log } = await startApp(t, {}, undefined, failing)
   for (const url of ['/boom', '/boom/text', '/boom/status']) {
     const response = await app.inject(url)
@@ -139,7 +139,7 @@ t.test('what was not foreseen is a 500 that shows nothing, and is logged under t
   }
 })
 
-t.test('reading request.user or request.localUser where no guard ran is a mistake of the code', async t => {
+t.test('reading request.user or request.localUser without a guard is a 500', async t => {
   const { app, log } = await startApp(t, {}, undefined, failing)
   isProblem(t, await app.inject('/boom/user'), 500, 'internal_error')
   isProblem(t, await app.inject('/boom/local-user'), 500, 'internal_error')
@@ -147,7 +147,7 @@ t.test('reading request.user or request.localUser where no guard ran is a mistak
   t.match(log.join(''), 'request.localUser was read where loadLocalUser has not run')
 })
 
-t.test('an error that has the code or status of another part is a 500, not a fault of the database or of a file', async t => {
+t.test('an error with the code of a database error or the status of a file error is a 500', async t => {
   const foreign = [
     { code: 'ECONNRESET', message: 'read ECONNRESET' },
     { code: 'ECONNREFUSED', message: 'connect ECONNREFUSED 127.0.0.1:6379' },
@@ -168,7 +168,7 @@ t.test('an error that has the code or status of another part is a 500, not a fau
   for (const n of foreign.keys()) isProblem(t, await app.inject(`/foreign/${n}`), 500, 'internal_error')
 })
 
-t.test('a problem keeps its headers, and is not logged as a fault', async t => {
+t.test('a problem sends its headers, and is not logged as an error', async t => {
   const { app, log } = await startApp(t, {}, undefined, failing)
   const response = await app.inject('/boom/problem')
   isProblem(t, response, 409, 'conflict')
@@ -176,7 +176,7 @@ t.test('a problem keeps its headers, and is not logged as a fault', async t => {
   t.notMatch(log.join(''), '"level":50')
 })
 
-t.test('a database that is locked too long is a 503 to try again', async t => {
+t.test('a database that is locked for too long is a 503 with Retry-After', async t => {
   const path = `${t.testdir()}/articles.db`
   const { app, pool, log } = await startApp(t, { DATABASE_URL: `sqlite:${path}` })
   const create = async () => app.inject({ method: 'POST', url: '/articles', headers: bearer(pool.idToken()), payload: { name: 'Locked out' } })

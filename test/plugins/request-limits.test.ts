@@ -10,7 +10,7 @@ import { until, type UserPool } from '../support/user-pool.ts'
 
 const secret = `whsec_${Buffer.from('a secret of at least 24 bytes').toString('base64')}`
 
-/** A route for users and one for everyone, whose responses wait for `open`. */
+/** Adds a route that needs a user and a public one. Their responses wait for `open`. */
 function gate () {
   let open = () => {}
   const opened = new Promise<void>(resolve => { open = resolve })
@@ -38,11 +38,11 @@ t.test('256 requests of a user run at the same time, 768 wait, and the rest gets
   const { app, pool } = await startApp(t, {}, undefined, addRoutes)
   const [alice, bob] = [person(app, pool, 'alice'), person(app, pool, 'bob')]
   const responses = Array.from({ length: 1_100 }, () => alice.request('GET', '/slow'))
-  const refused = await Promise.race(responses)
-  t.strictSame(codes(refused), [429, 'rate_limited'])
-  t.equal(refused.headers['retry-after'], '1')
+  const rejected = await Promise.race(responses)
+  t.strictSame(codes(rejected), [429, 'rate_limited'])
+  t.equal(rejected.headers['retry-after'], '1')
   await until(() => running() === 256)
-  t.equal((await bob.request('GET', '/me')).statusCode, 200, 'another user is not refused')
+  t.equal((await bob.request('GET', '/me')).statusCode, 200, 'another user is not affected')
   t.equal(running(), 256)
   open()
   t.strictSame(count((await Promise.all(responses)).map(({ statusCode }) => statusCode)), { 200: 1024, 429: 76 })
@@ -56,8 +56,8 @@ t.test('4 searches of a user run at the same time, 64 wait, and the rest gets 42
   const responses = Array.from({ length: 100 }, () => alice.request('GET', '/slow?q=bread'))
   t.strictSame(codes(await Promise.race(responses)), [429, 'rate_limited'])
   await until(() => running() === 4)
-  t.equal((await alice.request('GET', '/articles')).statusCode, 200, 'requests without a search are not refused')
-  t.equal((await bob.request('GET', '/articles?q=bread')).statusCode, 200, 'searches of another user are not refused')
+  t.equal((await alice.request('GET', '/articles')).statusCode, 200, 'requests without a search are not affected')
+  t.equal((await bob.request('GET', '/articles?q=bread')).statusCode, 200, 'searches of another user are not affected')
   open()
   t.strictSame(count((await Promise.all(responses)).map(({ statusCode }) => statusCode)), { 200: 68, 429: 32 })
 })
@@ -67,7 +67,7 @@ t.test('256 requests of an address without a token run at the same time, and the
   const { app, pool } = await startApp(t, {}, undefined, addRoutes)
   const responses = Array.from({ length: 300 }, () => app.inject('/slow-page'))
   t.strictSame(codes(await Promise.race(responses)), [429, 'rate_limited'])
-  t.equal((await person(app, pool, 'alice').request('GET', '/me')).statusCode, 200, 'a user at the address is not refused')
+  t.equal((await person(app, pool, 'alice').request('GET', '/me')).statusCode, 200, 'a user at the address is not affected')
   const other = app.inject({ url: '/slow-page', remoteAddress: '192.0.2.1' })
   open()
   t.equal((await other).statusCode, 200)
@@ -90,20 +90,20 @@ t.test('a connection reset right after its request counts for its address', asyn
   t.notMatch(log.join(''), 'TypeError')
 })
 
-t.test('unfinished bodies of a user are bounded, and no other user is refused for them', async t => {
+t.test('unfinished bodies of one user are limited, and other users are not affected', async t => {
   const wire = await startOnWire(t)
   const { app, pool } = wire
   const [alice, bob] = [person(app, pool, 'alice'), person(app, pool, 'bob')]
   for (const user of [alice, bob]) await user.request('GET', '/me')
   const head = `POST /articles HTTP/1.1\r\nhost: articles\r\nauthorization: ${bearer(alice.token).authorization}\r\ncontent-type: application/json\r\n`
   const held = await hold(wire, 150, `${head}content-length: 16\r\n\r\n{"name":"Bread"`)
-  await until(() => refused(held).length === 23)
-  t.strictSame(count(refused(held)), { '429 rate_limited': 23 })
+  await until(() => listRejected(held).length === 23)
+  t.strictSame(count(listRejected(held)), { '429 rate_limited': 23 })
   t.equal((await bob.request('POST', '/articles', { payload: { name: 'Bread' } })).statusCode, 201)
   t.equal((await alice.request('POST', '/articles', { payload: { name: 'Bread' } })).statusCode, 201)
 })
 
-t.test('an unfinished request whose client has left no longer counts', async t => {
+t.test('an unfinished body no longer counts when its client has left', async t => {
   const wire = await startOnWire(t)
   const alice = person(wire.app, wire.pool, 'alice')
   const bytes = `POST /articles HTTP/1.1\r\nhost: articles\r\nauthorization: ${bearer(alice.token).authorization}\r\ncontent-type: application/json\r\ncontent-length: 16\r\n\r\n{`
@@ -112,12 +112,12 @@ t.test('an unfinished request whose client has left no longer counts', async t =
     await until(async () => (await wire.app.connectionStatistics()).open === 64)
     for (const { socket } of held) socket.resetAndDestroy()
     await until(async () => (await wire.app.connectionStatistics()).open === 0)
-    t.strictSame(refused(held), [])
+    t.strictSame(listRejected(held), [])
   }
   t.equal((await alice.request('POST', '/articles', { payload: { name: 'Bread' } })).statusCode, 201)
 })
 
-t.test('a body that arrives byte by byte is read', async t => {
+t.test('a body that arrives byte by byte is accepted', async t => {
   const { app, pool, open } = await startOnWire(t)
   const body = '{"name":"Bread"}'
   for (const isChunked of [true, false]) {
@@ -137,7 +137,7 @@ t.test('a body that arrives byte by byte is read', async t => {
   t.equal((await app.inject({ url: '/articles', headers: bearer(pool.idToken()) })).json().length, 2)
 })
 
-t.test('POST /cognito/post-confirmation refuses by its headers before it reads the body', async t => {
+t.test('POST /cognito/post-confirmation rejects invalid headers before it reads the body', async t => {
   const wire = await startOnWire(t, { POST_CONFIRMATION_SECRET: secret })
   const now = Math.floor(Date.now() / 1000)
   const signed = { 'webhook-id': 'msg_1', 'webhook-timestamp': `${now}`, 'webhook-signature': 'v1,AAAA' }
@@ -145,33 +145,33 @@ t.test('POST /cognito/post-confirmation refuses by its headers before it reads t
     { ...signed, 'webhook-timestamp': `${now - 400}` }, { ...signed, 'webhook-timestamp': `${now + 400}` }, { ...signed, 'webhook-signature': '' }]
   for (const headers of cases) {
     const [held] = await hold(wire, 1, head(headers, 'content-length: 1000'))
-    await until(() => held !== undefined && refused([held]).length === 1)
-    t.match(refused(held === undefined ? [] : [held]), [/^401 (invalid|no)_auth_token$/], JSON.stringify(headers))
+    await until(() => held !== undefined && listRejected([held]).length === 1)
+    t.match(listRejected(held === undefined ? [] : [held]), [/^401 (invalid|no)_auth_token$/], JSON.stringify(headers))
   }
 })
 
-t.test('POST /cognito/post-confirmation takes a genuine event beside 200 unfinished ones of its address', async t => {
+t.test('POST /cognito/post-confirmation accepts a signed event beside 200 unfinished ones of its address', async t => {
   const wire = await startOnWire(t, { POST_CONFIRMATION_SECRET: secret, RATE_LIMIT_MAX: '5' })
   const held = await hold(wire, 200, `${head(forged(), 'content-length: 57000')}{`)
-  await until(() => refused(held).length === 184)
-  t.strictSame(count(refused(held)), { '429 rate_limited': 184 })
+  await until(() => listRejected(held).length === 184)
+  t.strictSame(count(listRejected(held)), { '429 rate_limited': 184 })
 
   const { headers, payload } = genuine(wire.pool, 'alice')
   const socket = await wire.open()
   let text = ''
   socket.on('data', chunk => { text += chunk })
   socket.write(head(headers, `content-length: ${payload.length}`))
-  await until(() => refused(held).length === 185)
+  await until(() => listRejected(held).length === 185)
   socket.write(payload)
   await until(() => text.includes('"alice"'))
   t.strictSame(read(text).statuses, [201])
 })
 
-t.test('unfinished bodies of many addresses are bounded together', async t => {
+t.test('unfinished bodies of many addresses are limited together', async t => {
   const wire = await startOnWire(t, { POST_CONFIRMATION_SECRET: secret, TRUST_PROXY: '127.0.0.1' })
   const held = await hold(wire, 200, index => `${head({ ...forged(), 'x-forwarded-for': `192.0.2.${index}` }, 'transfer-encoding: chunked')}1\r\n{\r\n`)
-  await until(() => refused(held).length === 80)
-  t.strictSame(count(refused(held)), { '503 overloaded': 80 })
+  await until(() => listRejected(held).length === 80)
+  t.strictSame(count(listRejected(held)), { '503 overloaded': 80 })
   t.equal((await person(wire.app, wire.pool, 'alice').request('POST', '/articles', { payload: { name: 'Bread' } })).statusCode, 201)
 })
 
@@ -180,11 +180,11 @@ t.test('POST /cognito/post-confirmation rejects a chunked body that is too large
   const chunk = `4000\r\n${'x'.repeat(0x4000)}\r\n`
   const [held] = await hold(wire, 1, `${head(forged(), 'transfer-encoding: chunked')}`)
   for (let n = 0; n < 9; n++) held?.socket.write(chunk)
-  await until(() => held !== undefined && refused([held]).length === 1)
-  t.strictSame(refused(held === undefined ? [] : [held]), ['413 payload_too_large'])
+  await until(() => held !== undefined && listRejected([held]).length === 1)
+  t.strictSame(listRejected(held === undefined ? [] : [held]), ['413 payload_too_large'])
 })
 
-t.test('POST /cognito/post-confirmation counts for its address only once its proof has failed', async t => {
+t.test('POST /cognito/post-confirmation counts for its address only where the signature is invalid', async t => {
   const { app, pool } = await startApp(t, { POST_CONFIRMATION_SECRET: secret, RATE_LIMIT_MAX: '5' })
   const send = async ({ headers, payload }: ReturnType<typeof genuine>) => app.inject({ method: 'POST', url: '/cognito/post-confirmation', headers, payload })
   for (let n = 0; n < 20; n++) t.equal((await send(genuine(pool, 'alice'))).statusCode, n === 0 ? 201 : 200)
@@ -194,12 +194,12 @@ t.test('POST /cognito/post-confirmation counts for its address only once its pro
   const failures = [forged(), {}, { ...forged(), 'content-type': 'text/plain' }, { ...forged(), 'webhook-timestamp': '1' }]
   for (const headers of failures) t.ok([401, 415].includes((await send({ headers: { 'content-type': 'application/json', ...headers }, payload })).statusCode))
   for (const headers of failures) t.strictSame(codes(await send({ headers: { 'content-type': 'application/json', ...headers }, payload })), [429, 'rate_limited'])
-  t.equal((await send(genuine(pool, 'alice'))).statusCode, 200, 'a genuine event passes at an address that is limited')
+  t.equal((await send(genuine(pool, 'alice'))).statusCode, 200, 'a signed event is accepted from an address without requests left')
 })
 
 const forged = () => ({ 'webhook-id': 'msg_1', 'webhook-timestamp': `${Math.floor(Date.now() / 1000)}`, 'webhook-signature': 'v1,AAAA' })
 
-/** The head of a request to the webhook. */
+/** The request line and headers of a request to the webhook. */
 function head (headers: Record<string, string>, framing: string): string {
   const lines = Object.entries({ host: 'articles', 'content-type': 'application/json', ...headers }).map(([name, value]) => `${name}: ${value}\r\n`)
   return `POST /cognito/post-confirmation HTTP/1.1\r\n${lines.join('')}${framing}\r\n\r\n`
@@ -231,7 +231,7 @@ async function hold ({ open }: Wire, connections: number, bytes: string | ((inde
   }))
 }
 
-function refused (held: Held[]): string[] {
+function listRejected (held: Held[]): string[] {
   return held.flatMap(({ received }) => {
     const { statuses, codes } = read(received())
     return codes.length > 0 ? [`${statuses.join()} ${codes.join()}`] : []

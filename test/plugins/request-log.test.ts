@@ -1,7 +1,7 @@
 import t from 'tap'
 import { bearer, startApp } from '../support/app.ts'
 
-t.test('a request is one line: its route, status and time, under its id', async t => {
+t.test('a request is one log line with its id, route, status and time', async t => {
   const { app, pool, log } = await startApp(t)
   log.length = 0
   await app.inject({ url: '/articles?limit=5', headers: bearer(pool.idToken()) })
@@ -13,7 +13,7 @@ t.test('a request is one line: its route, status and time, under its id', async 
   t.notMatch(line, { code: /./ })
 })
 
-t.test('a refusal is one line with its code, and with the reason where a token was refused', async t => {
+t.test('an error response is one log line with its code, and with the reason for an invalid token', async t => {
   const { app, pool, log } = await startApp(t)
   log.length = 0
   await app.inject('/articles')
@@ -27,7 +27,7 @@ t.test('a refusal is one line with its code, and with the reason where a token w
   t.equal(log.length, 3)
 })
 
-t.test('no line holds a token, wherever the client put it', async t => {
+t.test('no log line contains a token, wherever the client put it', async t => {
   const { app, pool, log } = await startApp(t, { LOG_LEVEL: 'trace' }, undefined, app => {
     app.post('/boom', async () => { throw new Error('not foreseen') })
   })
@@ -49,7 +49,7 @@ t.test('no line holds a token, wherever the client put it', async t => {
   }
   t.ok(log.length >= 30)
   const lines = log.join('')
-  // A segment alone would be enough to be worth hiding.
+  // Even one segment of a token must not be logged.
   for (const token of [good, expired, forged]) {
     for (const segment of token.split('.')) t.notOk(lines.includes(segment.slice(0, 30)))
   }

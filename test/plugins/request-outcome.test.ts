@@ -14,11 +14,11 @@ const departures: Record<string, (socket: Socket) => unknown> = {
 interface Line { reqId: string, level: number, msg: string, method: string, route: string, status: number, code?: string }
 
 interface Outcomes extends Wire {
-  /** The lines of requests. */
+  /** The log lines of requests. */
   lines (): Line[]
-  /** All lines since the start of the service. */
+  /** All log lines since the start of the service. */
   all (): Line[]
-  /** Metrics: how many requests were counted, by labels. */
+  /** The number of requests in the metrics, by labels. */
   counted (): Promise<Record<string, number>>
 }
 
@@ -38,12 +38,12 @@ async function startCounting (t: Test, extend: (app: FastifyInstance) => void = 
   }
 }
 
-/** A route that answers when it is told to. */
-function slowRoute (): { extend: (app: FastifyInstance) => void, begun: () => number, answer: () => void } {
-  const { promise, resolve: answer } = Promise.withResolvers<void>()
+/** A route whose response waits for `respond`. */
+function slowRoute (): { extend: (app: FastifyInstance) => void, begun: () => number, respond: () => void } {
+  const { promise, resolve: respond } = Promise.withResolvers<void>()
   let begun = 0
   return {
-    answer,
+    respond,
     begun: () => begun,
     extend: app => {
       app.get('/slow', async () => {
@@ -55,7 +55,7 @@ function slowRoute (): { extend: (app: FastifyInstance) => void, begun: () => nu
   }
 }
 
-/** Long enough for a second line or a fault to appear. */
+/** Waits long enough for a second log line or an error to appear. */
 async function settle ({ exchange }: Wire): Promise<void> {
   for (let n = 0; n < 3; n++) await exchange('GET /health/live HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n')
 }
@@ -69,7 +69,7 @@ for (const [name, leave] of Object.entries(departures)) {
     await until(() => slow.begun() === 1)
     leave(socket)
     await until(() => service.lines().length > 0)
-    slow.answer()
+    slow.respond()
     await settle(service)
     t.match(service.lines().filter(({ route }) => route === '/slow'), [{ reqId: 'left', level: 30, method: 'GET', route: '/slow', status: 499 }])
     t.equal(service.lines().filter(({ reqId }) => reqId === 'left').length, 1)
@@ -91,13 +91,13 @@ for (const [name, leave] of Object.entries(departures)) {
     await settle(service)
     const left = lines().filter(({ reqId }) => reqId === 'left')
     t.equal(left.length, 1)
-    // The response may have been handed to the kernel before the connection was known to be closed.
+    // The kernel may have accepted the response before Node learned that the connection is closed.
     t.ok([201, 499].includes(left[0]?.status ?? 0), `${left[0]?.status}`)
     t.strictSame(service.all().filter(({ level }) => level > 30), [])
     t.equal(Object.entries(await service.counted()).filter(([labels]) => labels.includes('POST')).reduce((sum, [, count]) => sum + count, 0), 1)
   })
 
-  t.test(`a request whose body ends with ${name} is logged once, as 499, and is no fault of the database`, async t => {
+  t.test(`a request whose body ends with ${name} is logged once, as 499, and is no database error`, async t => {
     const service = await startCounting(t)
     const { pool, open, lines } = service
     const { authorization } = bearer(pool.idToken())
@@ -114,7 +114,7 @@ for (const [name, leave] of Object.entries(departures)) {
     t.equal((await service.counted())['{method="POST",route="/articles",status="499"}'], 1)
   })
 
-  t.test(`a request that was refused before its body came is logged once, also where its client leaves with ${name} then`, async t => {
+  t.test(`a request rejected before its body arrived is logged once, also where its client then leaves with ${name}`, async t => {
     const service = await startCounting(t)
     const socket = await service.open()
     socket.write('POST /articles HTTP/1.1\r\nHost: a\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"name":')
@@ -153,7 +153,7 @@ t.test('pipelined requests whose client leaves are logged and counted once each'
   await until(() => slow.begun() === 5)
   socket.resetAndDestroy()
   await until(() => service.lines().length >= 5)
-  slow.answer()
+  slow.respond()
   await settle(service)
   t.strictSame(service.lines().filter(({ route }) => route === '/slow').map(({ status }) => status), [499, 499, 499, 499, 499])
   t.equal((await service.counted())['{method="GET",route="/slow",status="499"}'], 5)
@@ -172,7 +172,7 @@ t.test('a client that leaves while it reads a long response is logged once, as 4
   t.equal((await service.counted())['{method="GET",route="/long",status="499"}'], 1)
 })
 
-t.test('a body that breaks off in nonsense is one line of its route, under the id of the response', async t => {
+t.test('a body with invalid chunks is one log line of its route, with the id of the response', async t => {
   const service = await startCounting(t)
   const { authorization } = bearer(service.pool.idToken())
   const { text, statuses } = await service.exchange(`POST /articles HTTP/1.1\r\nHost: a\r\nAuthorization: ${authorization}\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\nnonsense\r\n`)

@@ -20,7 +20,7 @@ interface Span {
 interface Receiver {
   endpoint: string
   spans: Span[]
-  /** Everything that came, as text. */
+  /** The bodies of all requests, as text. */
   received: string[]
   headers: IncomingHttpHeaders[]
   services: Span['attributes']
@@ -31,7 +31,7 @@ const traceId = '0af7651916cd43dd8448eb211c80319c'
 const parentId = 'b7ad6b7169203331'
 const traceparent = `00-${traceId}-${parentId}-01`
 
-/** A receiver of traces by OTLP over HTTP, in JSON. */
+/** Starts a receiver of traces by OTLP over HTTP, in JSON. */
 async function startReceiver (t: Test): Promise<Receiver> {
   const receiver: Receiver = { endpoint: '', spans: [], received: [], headers: [], services: [], status: 200 }
   const server = createServer(async (request, response) => {
@@ -70,7 +70,7 @@ function attributesOf (span: Span | undefined): Record<string, unknown> {
   return Object.fromEntries((span?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]))
 }
 
-t.test('a request is a span of the trace that it came in, with its guards and queries below it', async t => {
+t.test('tracing records a request in the trace of its client, with spans for guards and queries', async t => {
   const receiver = await startReceiver(t)
   const { app, pool, log } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: `${receiver.endpoint}/`, OTEL_SERVICE_NAME: 'articles-test' })
   await app.inject({ method: 'POST', url: '/articles', headers: { ...bearer(pool.idToken()), traceparent }, payload: { name: 'Traced' } })
@@ -80,9 +80,9 @@ t.test('a request is a span of the trace that it came in, with its guards and qu
   t.match(request, { traceId, parentSpanId: parentId, kind: 2, status: { code: 0 } })
   t.strictSame(attributesOf(request), { 'http.request.method': 'POST', 'http.route': '/articles', 'http.response.status_code': 201 })
   t.ok(receiver.spans.length > 1)
-  t.ok(receiver.spans.every(span => span.traceId === traceId), 'nothing is traced but the request')
+  t.ok(receiver.spans.every(span => span.traceId === traceId), 'all spans belong to the request')
   const ids = new Set(receiver.spans.map(({ spanId }) => spanId))
-  t.ok(receiver.spans.every(span => span === request || ids.has(span.parentSpanId ?? '')), 'every other span is below it')
+  t.ok(receiver.spans.every(span => span === request || ids.has(span.parentSpanId ?? '')), 'every other span is a descendant of the request')
   t.ok(receiver.spans.some(({ name }) => name === 'onRequest - authenticate'))
   const written = receiver.spans.find(({ name }) => name === 'database write')
   t.match(written, { kind: 3, status: { code: 0 } })
@@ -93,7 +93,7 @@ t.test('a request is a span of the trace that it came in, with its guards and qu
   t.match(JSON.parse(line), { traceId, parentId, spanId: request?.spanId })
 })
 
-t.test('a request without a trace begins one, which its line in the log names', async t => {
+t.test('tracing starts a trace for a request without one, and the request log has its id', async t => {
   const receiver = await startReceiver(t)
   const { app, log } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint })
   await app.inject({ url: '/me', headers: { traceparent: traceparent.replace(/^00/, 'ff') } })
@@ -105,7 +105,7 @@ t.test('a request without a trace begins one, which its line in the log names', 
   t.match(JSON.parse(log.find(line => line.includes('"msg":"request"')) ?? ''), { traceId: span?.traceId, spanId: span?.spanId })
 })
 
-t.test('a trace that its caller does not keep is not kept here', async t => {
+t.test('tracing records no span for a trace that the client does not sample', async t => {
   const receiver = await startReceiver(t)
   const { app } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint })
   await app.inject({ url: '/articles', headers: { traceparent: traceparent.replace(/01$/, '00') } })
@@ -114,7 +114,7 @@ t.test('a trace that its caller does not keep is not kept here', async t => {
   t.strictSame(receiver.spans.filter(({ kind }) => kind === 2).map(({ name }) => name), ['GET /me'])
 })
 
-t.test('spans hold no address, token, header, body or message, and only failures of the service are errors', async t => {
+t.test('spans hold no URL, token, header, body or error message, and only a 5xx is an error', async t => {
   const receiver = await startReceiver(t)
   const { app, pool } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint }, undefined, app => {
     app.get('/boom', async () => { throw new Error('secret-message') })
@@ -145,7 +145,7 @@ t.test('spans hold no address, token, header, body or message, and only failures
   t.ok(receiver.spans.every(({ status, events = [] }) => status.message === undefined && events.length === 0))
 })
 
-t.test('queries that fail are errors of the service', async t => {
+t.test('the span of a failed query is an error', async t => {
   const receiver = await startReceiver(t)
   const { app } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint }, undefined, app => {
     app.get('/boom', async () => app.db.insertInto('articles').values({ id: 1, name: 'x', name_key: 'x', author_id: -1, created_at: '', updated_at: '' }).execute())
@@ -155,7 +155,7 @@ t.test('queries that fail are errors of the service', async t => {
   t.match(receiver.spans.find(({ name }) => name === 'database write'), { status: { code: 2 } })
 })
 
-t.test('a receiver that is down, or refuses, keeps nobody waiting, and is one line in the log', async t => {
+t.test('an unreachable or rejecting receiver of traces delays no request and logs one line', async t => {
   const receiver = await startReceiver(t)
   for (const endpoint of ['http://127.0.0.1:1', receiver.endpoint]) {
     receiver.status = 400
@@ -168,7 +168,7 @@ t.test('a receiver that is down, or refuses, keeps nobody waiting, and is one li
   }
 })
 
-t.test('a receiver that comes back is told of too', async t => {
+t.test('the log says when the receiver of traces is reachable again', async t => {
   const receiver = await startReceiver(t)
   receiver.status = 400
   const { app, log } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint })
@@ -181,7 +181,7 @@ t.test('a receiver that comes back is told of too', async t => {
   t.ok(receiver.spans.some(({ name }) => name === 'GET /articles'))
 })
 
-t.test('the service sends its last spans when it stops, with the headers that the environment has for them', async t => {
+t.test('the service sends its last spans when it stops, with the headers of OTEL_EXPORTER_OTLP_HEADERS', async t => {
   const receiver = await startReceiver(t)
   const pool = await startPool(t)
   const service = run(t, 'src/server.ts', environment(pool, { PORT: '0', OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint, OTEL_EXPORTER_OTLP_HEADERS: 'x-key=word' }))

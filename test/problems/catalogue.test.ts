@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs'
 import t from 'tap'
 import { catalogue } from '../../src/problems/catalogue.ts'
 
-t.test("the README's table of errors has each code and status of the catalogue, and no other", t => {
+t.test("the README's table of errors lists exactly the codes and statuses of the catalogue", t => {
   const readme = readFileSync(new URL('../../README.md', import.meta.url), 'utf8')
   const [, table = ''] = /\n\| status \| `code` \|\n.*\n((?:\|.*\n)+)/.exec(readme) ?? []
   const rows = table.trimEnd().split('\n').map(row => row.split('|'))

@@ -15,7 +15,7 @@ t.test('the compiled service starts, migrates, verifies a token and stops with s
   const folder = t.testdir({ 'package.json': '{ "type": "module" }' })
   await execute(process.execPath, [join(root, 'node_modules/typescript/bin/tsc'), '-p', 'tsconfig.build.json', '--outDir', folder], { cwd: root })
   const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
-  t.strictSame(files.filter(path => /\.ts$|^src.client/.test(path)), [])
+  t.strictSame(files.filter(path => path.endsWith('.ts')), [])
 
   symlinkSync(join(root, 'node_modules'), join(folder, 'node_modules'))
   const variables = environment(pool, { DATABASE_URL: `sqlite:${folder}/articles.db` })

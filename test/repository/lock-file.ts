@@ -1,7 +1,8 @@
-// node test/repository/lock-file.ts: removes `engines` from the optional packages of package-lock.json. Run it after an update of packages.
+// node test/repository/lock-file.ts: removes `engines` from the optional packages of package-lock.json. Run
+// it after an update of packages.
 //
-// npm leaves out an optional package whose `engines` do not fit the Node that runs npm. The scripts run on the Node in
-// node_modules, so npm checks the wrong Node. On Node 18 it leaves out the binary of the bundler.
+// npm leaves out an optional package whose `engines` do not fit the Node that runs npm. The scripts run on
+// the Node in node_modules, so npm checks the wrong Node. On Node 18 it leaves out the binary of the bundler.
 
 import { readFileSync, writeFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'

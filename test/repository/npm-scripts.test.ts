@@ -48,7 +48,7 @@ for (const [title, signal] of Object.entries(signals)) {
       let output = ''
       child.stdout.on('data', chunk => { output += chunk })
       child.stderr.on('data', chunk => { output += chunk })
-      const ready = script === 'dev' ? 'Get a fresh token' : 'Server listening at'
+      const ready = script === 'dev' ? 'Ctrl-C stops both servers' : 'Server listening at'
       await until(() => output.includes(ready) || child.exitCode !== null)
       signal(pid)
       await until(() => !isRunning(pid))

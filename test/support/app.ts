@@ -10,26 +10,26 @@ import { readConfig } from '../../src/config.ts'
 import { documentChecker } from './documented.ts'
 import { UserPool } from './user-pool.ts'
 
-// Nobody's credentials, and no look for them beyond this machine: the AWS SDK would ask the network.
+// Without credentials, the AWS SDK would look for them on the network.
 process.env.AWS_EC2_METADATA_DISABLED = 'true'
 
 export interface TestApp {
   app: FastifyInstance
   pool: UserPool
-  /** What the service logged, a line each. */
+  /** The log of the service, one line each. */
   log: string[]
-  /** Every route, also those that the document does not show. */
+  /** All routes, also those outside of the OpenAPI document. */
   routes: { method: HTTPMethods, url: string, schema: FastifySchema | undefined }[]
 }
 
-/** A user pool that is closed with the test. */
+/** Starts a user pool, which closes with the test. */
 export async function startPool (t: Test, options?: { id?: string, clientId?: string }): Promise<UserPool> {
   const pool = await UserPool.start(options)
   t.teardown(() => pool.close())
   return pool
 }
 
-/** The URL of a new database that is gone with the test: a file, or, where the tests run on PostgreSQL, a database there. */
+/** Creates a database, which is removed with the test: an SQLite file, or a database of the PostgreSQL under test. */
 export async function newDatabase (t: Test): Promise<string> {
   const server = process.env.TEST_DATABASE_URL
   if (server === undefined) return `sqlite:${join(t.testdir(), `${randomUUID()}.db`)}`
@@ -48,7 +48,7 @@ async function administer (server: string, statement: string): Promise<void> {
   await client.end()
 }
 
-/** The environment of a service over a pool, with a database of its own in memory. */
+/** The variables of a service with a user pool and a database in memory. */
 export function environment (pool: UserPool, changes: Record<string, string> = {}): Record<string, string> {
   return {
     AWS_USER_POOLS_ID: pool.id,
@@ -62,8 +62,8 @@ export function environment (pool: UserPool, changes: Record<string, string> = {
 }
 
 /**
- * The whole service, ready for `inject`, over a pool and a database of its own; closed with the test.
- * @param extend adds to the service what only the test needs, such as a route that fails
+ * Starts the whole service for `inject`, with its own user pool and database. It closes with the test.
+ * @param extend adds parts that only the test needs, such as a failing route
  */
 export async function startApp (t: Test, changes: Record<string, string> = {}, ownPool?: UserPool, extend?: (app: FastifyInstance) => void): Promise<TestApp> {
   const pool = ownPool ?? await startPool(t)
@@ -74,17 +74,17 @@ export async function startApp (t: Test, changes: Record<string, string> = {}, o
   t.teardown(() => server.close())
   const routes: TestApp['routes'] = []
   server.addHook('onRoute', ({ method, url, schema }) => { routes.push(...[method].flat().map(method => ({ method, url, schema }))) })
-  // Whether the pages happen to be built is nothing to these tests; those of the pages have folders of their own.
+  // The tests must not depend on a build of the pages. The tests of the pages have their own folders.
   const options = { ...config, webFolder: fileURLToPath(new URL('no-pages', import.meta.url)) }
   await server.register(app, options)
   extend?.(server)
   await server.ready()
-  if (extend === undefined) await checkAnswers(server)
+  if (extend === undefined) await checkResponses(server)
   return { app: server, pool, log, routes }
 }
 
-/** Every answer that a test gets from the service is held against the service's own document. */
-async function checkAnswers (server: FastifyInstance): Promise<void> {
+/** Compares every response that a test gets with the OpenAPI document of the service. */
+async function checkResponses (server: FastifyInstance): Promise<void> {
   const check = documentChecker(JSON.parse(JSON.stringify(await server.swagger())))
   const inject = server.inject.bind(server)
   Object.assign(server, {
@@ -97,7 +97,7 @@ async function checkAnswers (server: FastifyInstance): Promise<void> {
   })
 }
 
-/** The header that a token travels in. */
+/** The request header with a token. */
 export function bearer (token: string): { authorization: string } {
   return { authorization: `Bearer ${token}` }
 }

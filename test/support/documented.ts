@@ -1,7 +1,7 @@
 import { strictEqual } from 'node:assert'
 import { Ajv2020 } from 'ajv/dist/2020.js'
 
-/** As much of an OpenAPI document as is asked here. */
+/** The part of an OpenAPI document that is checked here. */
 interface Document {
   paths: Record<string, Record<string, { responses?: Record<string, { content?: Record<string, unknown> }> }>>
   components: { schemas: Record<string, unknown> }
@@ -15,7 +15,7 @@ export interface Answer {
   body: string
 }
 
-/** Holds answers against an OpenAPI document: what is on no page of it, or not as it says there, throws. */
+/** Returns a function that throws for a response that the OpenAPI document does not describe. */
 export function documentChecker (document: Document): (answer: Answer) => void {
   const ajv = new Ajv2020({ strict: false, formats: { int32: true, int64: true, 'date-time': true, uri: true, email: true } })
   ajv.addSchema({ $id: 'document', ...document })

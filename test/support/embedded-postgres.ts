@@ -10,14 +10,14 @@ import { fileURLToPath } from 'node:url'
 import pg from 'pg'
 
 export interface PostgresServer {
-  /** Where its files are. */
+  /** The folder of its files. */
   folder: string
   /** Without the name of a database, such as `postgres://…:5432`. */
   url: string
   port: number
   stop (): Promise<void>
   start (): Promise<void>
-  /** Stops it for good, and removes its files. */
+  /** Stops it and removes its files. */
   remove (): Promise<void>
 }
 
@@ -29,7 +29,7 @@ interface Programs {
 
 let installed: Programs | undefined
 
-/** A real PostgreSQL of one's own on a free port, with its files in a temporary folder. */
+/** Starts a PostgreSQL on a free port, with its files in a temporary folder. */
 export async function startPostgres (...flags: string[]): Promise<PostgresServer> {
   installed ??= installPrograms()
   const folder = join(tmpdir(), `postgres-${randomUUID()}`)
@@ -37,7 +37,7 @@ export async function startPostgres (...flags: string[]): Promise<PostgresServer
   return start(installed, folder, flags)
 }
 
-/** A hot standby that follows a primary, begun from its files: the primary is down for that moment. */
+/** Starts a hot standby from a copy of the primary's files. The primary is stopped during the copy. */
 export async function startStandby (primary: PostgresServer, ...flags: string[]): Promise<PostgresServer> {
   installed ??= installPrograms()
   const folder = join(tmpdir(), `postgres-${randomUUID()}`)
@@ -141,7 +141,7 @@ async function start ({ folder: programs, user }: Programs, folder: string, flag
   }
 }
 
-/** Waits until a server takes queries. */
+/** Waits until a server accepts queries. */
 async function answering (server: ChildProcess, port: number): Promise<void> {
   for (let tries = 0; tries < 600 && server.exitCode === null; tries++) {
     const client = new pg.Client(`postgres://postgres:postgres@127.0.0.1:${port}/postgres`)

@@ -1,12 +1,12 @@
 import { constants, createCipheriv, createHmac, generateKeyPairSync, publicEncrypt, randomBytes, sign as signBytes, X509Certificate, type KeyObject } from 'node:crypto'
 import { encode, publicJwk, sign, type TestKey, type UserPool } from './user-pool.ts'
 
-/** What a forger has: a good token that he overheard, what it says, the pool's public key, and a pool of his own. */
+/** The material of an attacker: a valid token with its parts, the public key of the pool, and an own user pool. */
 export interface Loot {
   pool: UserPool
   header: Record<string, unknown>
   claims: Record<string, unknown>
-  /** The good token's segments. */
+  /** The segments of the valid token. */
   head: string
   body: string
   signature: string
@@ -15,22 +15,22 @@ export interface Loot {
 
 type Forge = (loot: Loot) => string
 
-/** Forgeries that are refused for the same reason. */
+/** Forgeries with the same reason for their rejection. */
 interface Family {
   what: string
-  /** What the challenge says of them. */
+  /** The `error_description` of the challenge. */
   says: string
   forgeries: Record<string, Forge>
-  /** The kind of token they are made of. */
+  /** The kind of the token that they are made from. */
   use: 'id' | 'access'
 }
 
-/** The forgeries of the house, each made of a good token of the pool's. */
+/** All forgeries, each made from a valid token of the pool. */
 export const families: Family[] = []
 
 export const future = 4_102_444_800
 
-// What no key could make acceptable.
+// Malformed tokens, which no key can make valid.
 family('tokens that are not three base64url segments', 'The token is not three base64url segments', {
   'stripped of its signature': ({ head, body }) => `${head}.${body}.`,
   'stripped of its signature and its dot': ({ head, body }) => `${head}.${body}`,
@@ -253,7 +253,7 @@ function family (what: string, says: string, forgeries: Record<string, Forge>, u
   families.push({ what, says, forgeries, use })
 }
 
-/** A good token, and all that a forger has. */
+/** Creates a valid token and the material of an attacker. */
 export function loot (pool: UserPool, forger: UserPool, use: 'id' | 'access'): Loot & { good: string } {
   const header = pool.header()
   const claims = use === 'id' ? pool.idClaims() : pool.accessClaims()
@@ -262,7 +262,7 @@ export function loot (pool: UserPool, forger: UserPool, use: 'id' | 'access'): L
   return { pool, header, claims, good, head, body, signature, forger }
 }
 
-/** The good token with changes, really signed by the pool. */
+/** The valid token with changes, signed by the pool. */
 function resigned (header: Record<string, unknown>, claims: Record<string, unknown> = {}, algorithm?: string): Forge {
   return loot => sign(loot.pool.key.privateKey, { ...loot.header, ...header }, { ...loot.claims, ...claims }, algorithm)
 }
@@ -271,7 +271,7 @@ function resignedText (header: string | undefined, payload: string | undefined):
   return loot => sign(loot.pool.key.privateKey, header ?? loot.header, payload ?? loot.claims)
 }
 
-/** A token that the forger signed, whose header says where his key is. */
+/** A token that the attacker signed, with the address of the attacker's key in its header. */
 function embedded (parameters: (forger: UserPool) => Record<string, unknown>): Forge {
   return ({ header, claims, forger }) => sign(forger.key.privateKey, { ...header, ...parameters(forger) }, claims)
 }
@@ -289,7 +289,7 @@ function unsigned ({ header, body }: Loot, alg: string): string {
   return `${encode({ ...header, alg })}.${body}.`
 }
 
-/** The public key, as everyone can have it, taken for the secret of a MAC. */
+/** The public key as the secret of a MAC, in several encodings. */
 function hmacs (alg: string, hash: string): Record<string, Forge> {
   const secrets: Record<string, (key: TestKey) => string | Buffer> = {
     PEM: publicPem,
@@ -335,7 +335,7 @@ function respell (signature: string): string {
   return respelt
 }
 
-/** RFC 7516: what only the pool could decrypt. */
+/** A JWE (RFC 7516) that only the pool could decrypt. */
 function encrypt ({ pool, header }: Loot, text: string): string {
   const [key, iv] = [randomBytes(32), randomBytes(12)]
   const head = encode({ ...header, alg: 'RSA-OAEP', enc: 'A256GCM', cty: 'JWT' })
@@ -344,7 +344,7 @@ function encrypt ({ pool, header }: Loot, text: string): string {
   return [head, ...[publicEncrypt(pool.key.publicKey, key), iv, encrypted, cipher.getAuthTag()].map(encode)].join('.')
 }
 
-/** The least X.509 certificate, signed by its own key, as `x5c` holds it. */
+/** A minimal self-signed X.509 certificate for `x5c`. */
 function certificate ({ publicKey, privateKey }: TestKey): string {
   const sha256WithRsa = Buffer.from('300d06092a864886f70d01010b0500', 'hex')
   const name = der(0x30)

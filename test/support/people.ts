@@ -2,13 +2,13 @@ import type { FastifyInstance, InjectOptions, LightMyRequestResponse } from 'fas
 import { bearer } from './app.ts'
 import type { UserPool } from './user-pool.ts'
 
-/** Somebody with a token, who sends requests to a service. */
+/** A user with a token who sends requests to a service. */
 export interface Person {
   token: string
   request (method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE', url: string, options?: InjectOptions): Promise<LightMyRequestResponse>
 }
 
-/** A person with an id token of the pool's, whose subject and e-mail follow from the username unless the claims say otherwise. */
+/** A user with an id token of the pool. The subject and the e-mail come from the username, unless the claims set them. */
 export function person (app: FastifyInstance, pool: UserPool, username: string, claims: Record<string, unknown> = {}): Person {
   return personWith(app, pool.idToken({ sub: `subject-of-${username}`, 'cognito:username': username, email: `${username}@example.com`, ...claims }))
 }
@@ -24,7 +24,7 @@ export function personWith (app: FastifyInstance, token: string): Person {
   }
 }
 
-/** The status and the code of a refusal. */
+/** The status and the code of a problem. */
 export function codes (response: LightMyRequestResponse): [number, string] {
   return [response.statusCode, response.json().code]
 }

@@ -3,7 +3,7 @@ import { once } from 'node:events'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
 import type { Test } from 'tap'
-import { EnvironmentSchema } from '../../src/config.ts'
+import { EnvironmentSchema } from '../../src/environment/schema.ts'
 
 export interface RunningProcess {
   child: ChildProcess
@@ -17,16 +17,18 @@ interface RunOptions {
   nodeArgs?: string[]
   /** Whether the lines that the process reaches count for coverage. A process without coverage starts in half the time. */
   covered?: boolean
-  /** Where the compiled service is. By default the TypeScript of the repository runs. */
+  /** The folder of another copy of the service. By default the repository's own runs. */
   folder?: string
+  /** Whether that copy is compiled to JavaScript. */
+  isCompiled?: boolean
 }
 
 /** Runs a file of the repository as a process of its own, with these variables and none that the tests' own environment has. */
-export function run (t: Test, file: string, variables: Record<string, string>, { args = [], nodeArgs = [], covered = true, folder }: RunOptions = {}): RunningProcess {
+export function run (t: Test, file: string, variables: Record<string, string>, { args = [], nodeArgs = [], covered = true, folder, isCompiled = folder !== undefined }: RunOptions = {}): RunningProcess {
   const own = (name: string) => name in EnvironmentSchema.properties || name === 'NODE_ENV' || (!covered && /^(NODE_OPTIONS$|_TAPJS)/.test(name))
   const inherited = Object.entries(process.env).filter(([name]) => !own(name))
   const root = folder ?? fileURLToPath(new URL('../..', import.meta.url))
-  const path = join(root, folder === undefined ? file : file.replace(/\.ts$/, '.js'))
+  const path = join(root, isCompiled ? file.replace(/\.ts$/, '.js') : file)
   const child = spawn(process.execPath, [...nodeArgs, path, ...args], {
     cwd: root,
     env: { ...Object.fromEntries(inherited), ...variables }
@@ -46,7 +48,7 @@ export interface RunningService extends RunningProcess {
   url: string
 }
 
-/** The service as a process of its own, listening. */
+/** Starts the service as a process, and waits until it listens. */
 export async function startService (t: Test, variables: Record<string, string>, options?: RunOptions): Promise<RunningService> {
   const service = run(t, 'src/server.ts', { PORT: '0', ...variables }, options)
   const address = () => /Server listening at (http:[^"]+)/.exec(service.output.stdout)?.[1]

@@ -1,6 +1,6 @@
 import { connect, createServer, type AddressInfo, type Server, type Socket } from 'node:net'
 
-/** A relay in front of a server, which can go silent, cut its connections, and be pointed elsewhere. */
+/** A TCP relay that can drop all data, cut its connections and change its target. */
 export class TcpRelay {
   target: number
   readonly #server: Server
@@ -23,13 +23,13 @@ export class TcpRelay {
     return port
   }
 
-  /** From now on nothing passes, and nothing is said of it: as when a host is gone. */
+  /** Drops all data from now on, like a host that has lost power. */
   silence (): void {
     this.#silent = true
     for (const socket of this.#sockets) socket.pause()
   }
 
-  /** What comes on new connections passes again; the old ones stay silent, as a lost host's do. */
+  /** Relays new connections again. The old connections stay silent, like those of a lost host. */
   restore (): void {
     this.#silent = false
   }

@@ -4,7 +4,7 @@ import { setTimeout } from 'node:timers/promises'
 
 export interface TestKey { kid: string, privateKey: KeyObject, publicKey: KeyObject }
 
-/** A signing key of a pool; making one takes a tenth of a second. */
+/** A signing key of a user pool. Its creation takes 0.1 s. */
 export function makeKey (kid: string = randomUUID(), modulusLength = 2048): TestKey {
   return { kid, ...generateKeyPairSync('rsa', { modulusLength }) }
 }
@@ -14,7 +14,7 @@ export function publicJwk ({ kid, publicKey }: TestKey): Record<string, unknown>
   return { ...publicKey.export({ format: 'jwk' }), kid, alg: 'RS256', use: 'sig' }
 }
 
-/** A compact JWS of any header and payload; a string stands for itself, unencoded JSON or not. */
+/** Signs a compact JWS with any header and payload. A string is used as it is, even if it is no JSON. */
 export function sign (key: KeyObject, header: unknown, payload: unknown, algorithm = 'RSA-SHA256'): string {
   const input = `${encode(header)}.${encode(payload)}`
   return `${input}.${createSign(algorithm).update(input).sign(key).toString('base64url')}`
@@ -24,7 +24,7 @@ export function encode (part: unknown): string {
   return Buffer.from(Buffer.isBuffer(part) || typeof part === 'string' ? part : JSON.stringify(part)).toString('base64url')
 }
 
-/** Waits until a condition holds, asking every 20 ms. */
+/** Waits until a condition holds, and checks it every 20 ms. */
 export async function until (condition: () => unknown, seconds = 10): Promise<void> {
   const deadline = performance.now() + seconds * 1000
   while (!await condition()) {
@@ -34,16 +34,16 @@ export async function until (condition: () => unknown, seconds = 10): Promise<vo
 }
 
 /**
- * A user pool of the tests' own: a key server that can rotate, fail, hang and lie, and a key that signs its tokens.
- * It counts its fetches, and stops with `close`.
+ * A user pool for tests: a key that signs its tokens, and a key server that can rotate keys, fail, hang and send wrong keys.
+ * It records its fetches, and stops with `close`.
  */
 export class UserPool {
   readonly id: string
   readonly clientId: string
   keys: TestKey[]
-  /** What the key server answers; replace it to make it fail, hang or lie. */
+  /** The handler of the key server. Replace it to make the key server fail, hang or send wrong keys. */
   answer: RequestListener
-  /** When each fetch of the keys came, in milliseconds of `performance.now()`. */
+  /** The time of each fetch of the keys, in milliseconds of `performance.now()`. */
   readonly fetches: number[] = []
   readonly #server: Server
 
@@ -65,7 +65,7 @@ export class UserPool {
     return pool
   }
 
-  /** The endpoint, as AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER takes it. */
+  /** The value for AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER. */
   endpoint = ''
 
   get issuer (): string {
@@ -78,7 +78,7 @@ export class UserPool {
     return key
   }
 
-  /** The answer of a good key server: the pool's keys of the moment. */
+  /** Responds with the current keys of the pool. */
   readonly publish: RequestListener = (_request, response) => {
     response.setHeader('content-type', 'application/json').end(JSON.stringify({ keys: this.keys.map(publicJwk) }))
   }
@@ -101,7 +101,7 @@ export class UserPool {
     return { alg: 'RS256', kid: this.key.kid, ...changes }
   }
 
-  /** The claims of an id token, as Cognito's look; `undefined` takes one out. */
+  /** The claims of an id token of Cognito. The value `undefined` removes a claim. */
   idClaims (changes: Record<string, unknown> = {}): Record<string, unknown> {
     const now = Math.floor(Date.now() / 1000)
     return {

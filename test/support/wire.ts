@@ -5,7 +5,7 @@ import type { FastifyInstance, FastifyRequest } from 'fastify'
 import type { Test } from 'tap'
 import { startApp, type TestApp } from './app.ts'
 
-/** All that came back on a connection until the service closed it. */
+/** The bytes that the service sent until it closed the connection. */
 export interface Exchange {
   statuses: number[]
   codes: string[]
@@ -13,13 +13,13 @@ export interface Exchange {
 }
 
 export interface Wire extends TestApp {
-  /** A connection on which everything is written by hand. */
+  /** Opens a TCP connection. */
   open (): Promise<Socket>
-  /** Sends bytes as they are, an octet a character, and waits until the service closes the connection. */
+  /** Sends bytes, one per character, and waits until the service closes the connection. */
   exchange (bytes: string): Promise<Exchange>
 }
 
-/** The service, listening, and reached by bytes rather than by requests. */
+/** Starts a listening service that a test reaches by raw bytes. */
 export async function startOnWire (t: Test, changes: Record<string, string> = {}, extend?: (app: FastifyInstance) => void): Promise<Wire> {
   const started = await startApp(t, changes, undefined, extend)
   const { port } = new URL(await started.app.listen({ host: '127.0.0.1', port: 0 }))
@@ -43,7 +43,7 @@ export async function startOnWire (t: Test, changes: Record<string, string> = {}
   }
 }
 
-// A body ends without a line's end, and the next answer stands right behind it.
+// A body ends without a line break, and the next response follows directly.
 export function read (text: string): Exchange {
   return {
     statuses: Array.from(text.matchAll(/HTTP\/1\.1 (\d{3}) /g), ([, status]) => Number(status)),
@@ -52,7 +52,7 @@ export function read (text: string): Exchange {
   }
 }
 
-/** The routes whose handlers ran since it was last asked, as Fastify itself says. */
+/** The routes whose handlers ran since the last call, recorded by a hook of Fastify. */
 export function watchHandlers (t: Test): () => string[] {
   const ran: string[] = []
   const channel = 'tracing:fastify.request.handler:start'
@@ -65,7 +65,7 @@ export function watchHandlers (t: Test): () => string[] {
   return () => ran.splice(0)
 }
 
-/** How much the service has stored that only a let-in request could have. */
+/** The number of stored rows that only an accepted request can create. */
 export async function stored ({ db }: FastifyInstance): Promise<string[]> {
   const articles = await db.selectFrom('articles').select('name').orderBy('id').execute()
   const users = await db.selectFrom('users').select('username').orderBy('id').execute()

@@ -3,12 +3,12 @@ import { once } from 'node:events'
 import { closeSync, constants, openSync, readFileSync, readSync } from 'node:fs'
 import { join } from 'node:path'
 import t, { type Test } from 'tap'
-import { LogStream } from '../../src/telemetry/log-destination.ts'
+import { LogDestination } from '../../src/telemetry/log-destination.ts'
 
-t.test('lines are written in their order, at the end of the turn in which they came, or before where that is asked', async t => {
+t.test('LogDestination writes lines in order at the end of the turn, or at once on flush', async t => {
   const path = join(t.testdir(), 'log')
   const descriptor = openSync(path, 'w')
-  const log = new LogStream(descriptor)
+  const log = new LogDestination(descriptor)
   log.write('one\n')
   log.write('zwölf\n')
   t.equal(readFileSync(path, 'utf8'), '')
@@ -20,18 +20,18 @@ t.test('lines are written in their order, at the end of the turn in which they c
   closeSync(descriptor)
 })
 
-t.test('what cannot be written is lost, and nothing is thrown', async t => {
-  const log = new LogStream(openSync('/dev/full', 'w'))
+t.test('LogDestination drops lines on a full disk without an error', async t => {
+  const log = new LogDestination(openSync('/dev/full', 'w'))
   log.write('one\n')
   t.doesNotThrow(() => log.flush())
 })
 
-t.test('a pipe whose reader is slow gets every byte', async t => {
+t.test('LogDestination writes every byte to a pipe with a slow reader', async t => {
   const { path, descriptor } = pipe(t)
-  // 1 MB does not fit into it.
+  // The pipe holds less than 1 MB.
   const lines = Array.from({ length: 10_000 }, (_, n) => `${n}${'é'.repeat(50)}\n`)
   const reader = spawn('sh', ['-c', 'exec cat "$0" > "$1"', path, `${path}.read`], { stdio: ['ignore', 'inherit', 'inherit'] })
-  const log = new LogStream(descriptor)
+  const log = new LogDestination(descriptor)
   for (const line of lines) log.write(line)
   log.flush()
   closeSync(descriptor)
@@ -39,9 +39,9 @@ t.test('a pipe whose reader is slow gets every byte', async t => {
   t.equal(readFileSync(`${path}.read`, 'utf8'), lines.join(''))
 })
 
-t.test('a pipe that nobody reads loses lines, and gets the later ones once somebody does', async t => {
+t.test('LogDestination drops lines for a pipe without a reader, and writes again after the first read', async t => {
   const { descriptor } = pipe(t)
-  const log = new LogStream(descriptor)
+  const log = new LogDestination(descriptor)
   for (let n = 0; n < 2; n++) {
     log.write('x'.repeat(1_000_000))
     log.flush()
@@ -55,7 +55,7 @@ t.test('a pipe that nobody reads loses lines, and gets the later ones once someb
   closeSync(descriptor)
 })
 
-/** A pipe that can be read and written, and keeps nobody waiting. */
+/** A non-blocking pipe, open for reading and writing. */
 function pipe (t: Test): { path: string, descriptor: number } {
   const path = join(t.testdir(), 'pipe')
   execFileSync('mkfifo', [path])

@@ -4,20 +4,20 @@ import { readTraceParent } from '../../src/telemetry/trace-context.ts'
 const traceId = '0af7651916cd43dd8448eb211c80319c'
 const parentId = 'b7ad6b7169203331'
 
-t.test('a traceparent names the trace and the span that asked', async t => {
+t.test('readTraceParent reads the trace, the parent span and the sampled flag', async t => {
   t.strictSame(readTraceParent(`00-${traceId}-${parentId}-01`), { traceId, parentId, sampled: true })
   t.strictSame(readTraceParent(`00-${traceId}-${parentId}-00`), { traceId, parentId, sampled: false })
   t.strictSame(readTraceParent(`00-${traceId}-${parentId}-fe`), { traceId, parentId, sampled: false })
 })
 
-t.test('a version to come is read as far as it is known', async t => {
-  for (const more of ['', '-', '-what the future brings']) {
+t.test('readTraceParent reads the known part of a later version', async t => {
+  for (const more of ['', '-', '-an extension']) {
     t.strictSame(readTraceParent(`cc-${traceId}-${parentId}-01${more}`), { traceId, parentId, sampled: true })
   }
   t.equal(readTraceParent(`cc-${traceId}-${parentId}-01.x`), undefined)
 })
 
-t.test('what is not well formed is none', async t => {
+t.test('readTraceParent returns undefined for a malformed header', async t => {
   const good = `00-${traceId}-${parentId}-01`
   for (const header of [
     undefined, '', 'x', [good], `${good}, ${good}`, ` ${good}`, `${good} `, `${good}\n`, `${good}\r\nx: y`, good.toUpperCase(),

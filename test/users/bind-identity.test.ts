@@ -297,6 +297,10 @@ t.test('an administrator whose disabled user is not bound yet administers nothin
     t.strictSame(codes(await alice.request('PATCH', '/admin/users/1', { payload: { disabled: false } })), [403, 'user_disabled'])
     t.strictSame(codes(await alice.request('GET', '/admin/audit')), [403, 'user_disabled'])
   }
+  for (const email of [{ email: 'other@example.com' }, { email_verified: false }, { email: undefined }]) {
+    const alice = person(app, pool, 'alice', { ...claims, ...email })
+    t.strictSame(codes(await alice.request('PATCH', '/admin/users/1', { payload: { disabled: false } })), [403, 'user_disabled'], JSON.stringify(email))
+  }
   const unverified = person(app, pool, 'carol', { ...claims, email: 'alice@example.com', email_verified: false })
   t.equal((await unverified.request('GET', '/admin/users')).statusCode, 200, 'an address that is not proved says nothing of who it is')
   t.equal(await ask(), '403 user_disabled')
@@ -307,8 +311,9 @@ t.test('a user whom another process disables is refused from the next request on
   const pool = await startPool(t)
   const DATABASE_URL = await newDatabase(t)
   const { app } = await startApp(t, { ...auto, DATABASE_URL }, pool)
-  const db = openDatabase(DATABASE_URL)
-  t.teardown(() => db.destroy())
+  const database = openDatabase(DATABASE_URL)
+  const { db } = database
+  t.teardown(() => database.close())
   const alice = person(app, pool, 'alice')
   t.equal(answer(await alice.request('GET', '/me')), 1)
   for (const disabled of [true, false, true]) {

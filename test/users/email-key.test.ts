@@ -6,9 +6,10 @@ import { findUserByEmail, insertUser } from '../../src/users/queries.ts'
 import { newDatabase } from '../support/app.ts'
 
 t.test('the migration ascii-email-keys folds ASCII letters alone in the keys of e-mail addresses', async t => {
-  const db = openDatabase(await newDatabase(t))
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+  const database = openDatabase(await newDatabase(t))
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   const emails = ['Alice@Example.COM', '\u212AATE@Example.com', '\u00C5SA@example.com', 'I\u0130@example.com', null]
   for (const [index, email] of emails.entries()) {
     const user = await insertUser(db, { username: `user${index}`, email, issuer: null, sub: null })

@@ -24,9 +24,10 @@ process.env.AWS_SECRET_ACCESS_KEY = 'nothing'
 const root = userActor({ username: 'root', issuer: 'https://issuer.example/pool', subject: 'subject-of-root' })
 
 async function startDatabase (t: Test): Promise<Database> {
-  const db = openDatabase(process.env.TEST_DATABASE_URL === undefined ? 'sqlite::memory:' : await newDatabase(t))
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+  const database = openDatabase(process.env.TEST_DATABASE_URL === undefined ? 'sqlite::memory:' : await newDatabase(t))
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   return db
 }
 

@@ -107,7 +107,7 @@ async function startService (t: TestContext, secret: string) {
   }
 }
 
-// What AWS does: it loads the module once, and calls the handler that the template names.
+// AWS loads the module once, and calls the handler that the template names.
 const runtime = `
 const [file, name, events] = process.argv.slice(1)
 const { [name]: handler } = await import(file)
@@ -116,7 +116,10 @@ for (const event of JSON.parse(events)) answers.push(await handler(event).catch(
 process.stdout.write(JSON.stringify(answers))
 `
 
-/** Runs what would be uploaded to AWS, with the variables that the template gives it, and says what it answered and logged. */
+/**
+ * Runs the bundle that would be uploaded, with the variables of the template. Returns its response and its
+ * log.
+ */
 async function invoke (template: Template, folder: string, url: string, secretsManager: string, ...events: PostConfirmationEvent[]) {
   const [{ Properties } = { Properties: {} }] = Object.values(template.findResources('AWS::Lambda::Function'))
   const { Handler, Code, Environment: { Variables } } = Properties

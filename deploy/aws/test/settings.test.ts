@@ -7,7 +7,7 @@ const serviceUrl = 'https://articles.example.com'
 
 test('settings have defaults, but for the URL of the service', () => {
   assert.deepEqual(read({ serviceUrl }), { serviceUrl, stackName: 'articles-users', adminGroup: 'admin', domainPrefix: '', mfaRequired: false, confirmationRequired: false })
-  assert.throws(() => read({}), { message: /^serviceUrl: held ""; it takes the service's https URL/ })
+  assert.throws(() => read({}), { message: /^serviceUrl: "" is invalid; expected the service's https URL/ })
 })
 
 test('settings are read from text and from JSON', () => {
@@ -27,7 +27,7 @@ test('a setting that is wrong is named, with what it held', () => {
   }
   for (const [name, values] of Object.entries(wrong)) {
     for (const value of values) {
-      assert.throws(() => read({ serviceUrl, [name]: value }), error => error instanceof SettingsError && error.message.startsWith(`${name}: held ${JSON.stringify(String(value))}; it takes `) && !error.message.includes('\n'), `${name}: ${value}`)
+      assert.throws(() => read({ serviceUrl, [name]: value }), error => error instanceof SettingsError && error.message.startsWith(`${name}: ${JSON.stringify(String(value))} is invalid; expected `) && !error.message.includes('\n'), `${name}: ${value}`)
     }
   }
 })

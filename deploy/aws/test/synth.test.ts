@@ -30,6 +30,6 @@ test('npm run synth needs neither AWS credentials nor a network', t => {
 test('npm run synth says what it was not told, without a stack trace', t => {
   const { status, stderr } = synth(t)
   assert.notEqual(status, 0)
-  assert.match(stderr, /^serviceUrl: held ""; it takes .*\nnode main.ts: .*error 1$/m)
+  assert.match(stderr, /^serviceUrl: "" is invalid; expected .*\nnode main.ts: .*error 1$/m)
   assert.doesNotMatch(stderr, /^ +at /m)
 })

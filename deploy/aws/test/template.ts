@@ -13,7 +13,7 @@ interface Synthesised {
   folder: string
 }
 
-/** Synthesises the app as the CDK does, with cdk-nag, whose findings it throws; without the bundle, unless asked for. */
+/** Synthesises the app as the CDK does. A finding of cdk-nag is an error. The bundle is optional. */
 export function synthesise (t: TestContext, context: Record<string, unknown> = {}, { bundle = false } = {}): Synthesised {
   const folder = mkdtempSync(join(tmpdir(), 'users-stack-'))
   t.after(() => rmSync(folder, { recursive: true }))

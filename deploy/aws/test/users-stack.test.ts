@@ -219,7 +219,7 @@ test('the service may do in this pool what it does, and nothing else', t => {
   }])
 })
 
-/** What the service sends to Cognito, read from its source. */
+/** The commands that the service sends to Cognito, read from its source. */
 function commands (): string[] {
   const source = readFileSync(new URL('../../../src/cognito/user-pool-client.ts', import.meta.url), 'utf8')
   return Array.from(source.matchAll(/new (\w+)Command\(/g), ([, name = '']) => name)

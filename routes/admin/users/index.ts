@@ -1,11 +1,15 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
+import type { FastifyRequest } from 'fastify'
 import { userActor } from '../../../src/audit/actor.ts'
+import { checkPreconditions, dependsOnVersion, IfMatchSchema } from '../../../src/http/conditional-request.ts'
+import type { Database } from '../../../src/database/tables.ts'
 import { ListQuerySchema, sendPage } from '../../../src/http/pagination.ts'
-import { json, nothing, problems } from '../../../src/openapi/responses.ts'
+import { IdParamsSchema } from '../../../src/http/resource-id.ts'
+import { json, noContent, problems, representation } from '../../../src/openapi/responses.ts'
 import { signOut } from '../../../src/users/sign-out.ts'
 import { addUser, changeUser, noSuchUser, removeUser } from '../../../src/users/manage-users.ts'
-import { findUser, listUsers, type User } from '../../../src/users/queries.ts'
-import { NewUserSchema, UserChangesSchema, UserListSchema, UserParamsSchema, UserSchema } from '../../../src/users/schemas.ts'
+import { findUser, listUsers, lockUser, type User } from '../../../src/users/queries.ts'
+import { NewUserSchema, UserChangesSchema, UserListSchema, UserSchema, userTag } from '../../../src/users/schemas.ts'
 
 /**
  * The largest body of a user. Where every character is escaped as two surrogates of 6 bytes each, a username of 128 characters,
@@ -20,7 +24,7 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'List users',
       tags: ['admin'],
       querystring: ListQuerySchema,
-      response: { 200: json(UserListSchema, 'A page of users.', 'Link', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has this page already.', 'Link', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403) }
+      response: { ...representation(UserListSchema, 'A page of users.', 'Link'), ...problems(400, 401, 403, 412) }
     }
   }, async (request, reply) => {
     const list = () => listUsers(fastify.db, request.query)
@@ -48,10 +52,14 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
       operationId: 'getUser',
       summary: 'Read a user',
       tags: ['admin'],
-      params: UserParamsSchema,
-      response: { 200: json(UserSchema, 'The user.', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has it already.', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403, 404) }
+      params: IdParamsSchema,
+      response: { ...representation(UserSchema, 'The user.'), ...problems(400, 401, 403, 404, 412) }
     }
-  }, async ({ params }) => findUserOrRefuse(params.id))
+  }, async ({ params }, reply) => {
+    const user = await findUserOrRefuse(params.id)
+    reply.header('etag', userTag(user))
+    return user
+  })
 
   fastify.patch('/:id', {
     bodyLimit,
@@ -60,11 +68,20 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'Change, disable or enable a user',
       description: 'Disabling takes effect on the next request of the user.',
       tags: ['admin'],
-      params: UserParamsSchema,
+      params: IdParamsSchema,
+      headers: IfMatchSchema,
       body: UserChangesSchema,
-      response: { 200: json(UserSchema, 'The user.'), ...problems(400, 401, 403, 404, 409, 413, 415) }
+      response: { 200: json(UserSchema, 'The user.', 'ETag'), ...problems(400, 401, 403, 404, 409, 412, 413, 415) }
     }
-  }, async request => fastify.writeAs(request, db => changeUser(db, userActor(request.user), request.params.id, request.body)))
+  }, async (request, reply) => {
+    const { body, params, user: admin } = request
+    const user = await fastify.writeAs(request, async db => {
+      await checkUser(db, params.id, request)
+      return changeUser(db, userActor(admin), params.id, body)
+    })
+    reply.header('etag', userTag(user))
+    return user
+  })
 
   fastify.delete('/:id', {
     schema: {
@@ -72,11 +89,16 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'Remove a user',
       description: 'The articles of the user stay, without an author. Where users are provisioned automatically, disable a user who is not to come back.',
       tags: ['admin'],
-      params: UserParamsSchema,
-      response: { 204: nothing('The user is gone.'), ...problems(400, 401, 403, 404, 413, 415) }
+      params: IdParamsSchema,
+      headers: IfMatchSchema,
+      response: { 204: noContent('The user is gone.'), ...problems(400, 401, 403, 404, 412, 413, 415) }
     }
   }, async (request, reply) => {
-    await fastify.writeAs(request, db => removeUser(db, userActor(request.user), request.params.id))
+    const { params, user: admin } = request
+    await fastify.writeAs(request, async db => {
+      await checkUser(db, params.id, request)
+      await removeUser(db, userActor(admin), params.id)
+    })
     reply.code(204)
     return null
   })
@@ -87,8 +109,8 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'End all sessions of a user',
       description: 'Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second. A user that is not bound yet has no session: 409.',
       tags: ['admin'],
-      params: UserParamsSchema,
-      response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 404, 409, 413, 415) }
+      params: IdParamsSchema,
+      response: { 204: noContent('They are over.'), ...problems(400, 401, 403, 404, 409, 413, 415) }
     }
   }, async ({ params, user }, reply) => {
     await signOut(fastify.db, userActor(user), await findUserOrRefuse(params.id), null, fastify.endSessions)
@@ -96,10 +118,17 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
     return null
   })
 
-  async function findUserOrRefuse (id: number): Promise<User> {
-    const user = await findUser(fastify.db, id)
+  async function findUserOrRefuse (id: number, db = fastify.db): Promise<User> {
+    const user = await findUser(db, id)
     if (user === undefined) throw noSuchUser()
     return user
+  }
+
+  /** Checks the preconditions of a change. It locks the user, so that they hold until the end of the transaction. */
+  async function checkUser (transaction: Database, id: number, { headers }: FastifyRequest): Promise<void> {
+    if (!dependsOnVersion(headers)) return
+    await lockUser(transaction, id)
+    checkPreconditions(headers, userTag(await findUserOrRefuse(id, transaction)))
   }
 }
 

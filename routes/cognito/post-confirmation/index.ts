@@ -34,18 +34,18 @@ const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = asy
   fastify.addHook('onRequest', async ({ headers }) => refuseUnsigned(headers))
   fastify.addHook('preValidation', async request => {
     const text = verifySignature(webhook, request)
-    request.isProven = true
+    request.isSignatureVerified = true
     request.body = parse(text)
   })
   // A genuine event is never limited. What fails before its proof counts for the address.
   fastify.setErrorHandler(async (error, request, reply) => {
-    if (!request.isProven) await fastify.limitAddress(request, reply)
+    if (!request.isSignatureVerified) await fastify.limitAddress(request, reply)
     throw error
   })
 
   fastify.post('/', {
     bodyLimit,
-    config: { access: 'public', limitAfterProof: true },
+    config: { access: 'public', hasSignedBody: true },
     schema: {
       operationId: 'confirmUser',
       summary: 'Take note of a user who has signed up',

@@ -1,40 +1,39 @@
-// Whether another process has committed is asked for at every request, and SQLite's own answer, `PRAGMA data_version`, takes
-// a lock: in a running service that was a fifth of a request. The same is told by the header of the WAL index, which every
-// commit changes before it is done, and which is memory that all processes map: to read its file is to read that memory.
-// https://sqlite.org/walformat.html#the_wal_index_header
+// Every request reads the data version, and SQLite's own, `PRAGMA data_version`, takes a lock: a fifth of the time of a
+// request. The header of the WAL index tells the same. Every commit changes it, and all processes map it as shared memory,
+// so reading its file reads that memory. https://sqlite.org/walformat.html#the_wal_index_header
 
 import { openSync, readSync, closeSync } from 'node:fs'
 import type BetterSqlite3 from 'better-sqlite3'
 
-// Version, iChange, page size, mxFrame, nPage, checksums and salts: all but the header's copy.
-const headerLength = 48
+/** Version, iChange, page size, mxFrame, nPage, checksums and salts, without the header's second copy. */
+const headerBytes = 48
 
-/** Differs whenever another connection to the file has committed since it was last asked. */
 export interface CommitCounter {
+  /** A number that changes once another connection to the file has committed. */
   read (): number
   close (): void
 }
 
 /** Counts the commits to a file in WAL mode, in the way that the platform allows. */
-export function commitCounter (file: BetterSqlite3.Database, platform = process.platform): CommitCounter {
-  // Nobody else can write to memory.
-  if (file.memory) return { read: () => 0, close: () => {} }
-  // Elsewhere a file and the memory that it is mapped to may differ.
-  return platform === 'linux' ? walIndexCounter(`${file.name}-shm`) : dataVersionCounter(file)
+export function commitCounter (connection: BetterSqlite3.Database, platform = process.platform): CommitCounter {
+  // A database in memory has one connection only.
+  if (connection.memory) return { read: () => 0, close: () => {} }
+  // On other platforms a file and its mapped memory may differ.
+  return platform === 'linux' ? walIndexCounter(`${connection.name}-shm`) : pragmaCounter(connection)
 }
 
 function walIndexCounter (path: string): CommitCounter {
   const descriptor = openSync(path, 'r')
-  let known = Buffer.alloc(headerLength)
-  let header = Buffer.alloc(headerLength)
+  let lastHeader = Buffer.alloc(headerBytes)
+  let header = Buffer.alloc(headerBytes)
   let commits = 0
   return {
     read () {
-      readSync(descriptor, header, 0, headerLength, 0)
-      if (!header.equals(known)) {
+      readSync(descriptor, header, 0, headerBytes, 0)
+      if (!header.equals(lastHeader)) {
         commits++
-        const spare = known
-        known = header
+        const spare = lastHeader
+        lastHeader = header
         header = spare
       }
       return commits
@@ -44,7 +43,7 @@ function walIndexCounter (path: string): CommitCounter {
 }
 
 // https://sqlite.org/pragma.html#pragma_data_version
-function dataVersionCounter (file: BetterSqlite3.Database): CommitCounter {
-  const version = file.prepare<[], number>('pragma data_version').pluck()
+function pragmaCounter (connection: BetterSqlite3.Database): CommitCounter {
+  const version = connection.prepare<[], number>('pragma data_version').pluck()
   return { read: () => version.get() ?? 0, close: () => {} }
 }

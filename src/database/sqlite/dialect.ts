@@ -1,70 +1,38 @@
-import { dirname } from 'node:path'
-import BetterSqlite3 from 'better-sqlite3'
-import { SqliteAdapter, SqliteDialect, type Dialect } from 'kysely'
-import { makeFolder } from '../make-folder.ts'
-import { SqliteDriver } from './driver.ts'
-import { SqliteFile } from './file.ts'
+import { SqliteAdapter, SqliteDialect as KyselySqliteDialect, type Dialect, type Kysely } from 'kysely'
+import type { SqliteDriver } from './driver.ts'
 
-/** A driver for the file at `path`, made with its folder where it is not there yet, or for memory (`:memory:`). */
-export function sqliteDriver (path: string, mustExist = false): SqliteDriver {
-  return new SqliteDriver(new SqliteFile(path, () => openFile(path, mustExist)))
-}
+/** Kysely's dialect for SQLite with a driver of our own. */
+export class SqliteDialect implements Dialect {
+  readonly #driver: SqliteDriver
+  readonly createQueryCompiler = KyselySqliteDialect.prototype.createQueryCompiler
+  readonly createIntrospector = KyselySqliteDialect.prototype.createIntrospector
 
-export function sqliteDialect (driver: SqliteDriver): Dialect {
-  const { createQueryCompiler, createIntrospector } = SqliteDialect.prototype
-  return {
-    createDriver: () => driver,
-    createAdapter: () => new ServiceSqliteAdapter(),
-    createQueryCompiler,
-    createIntrospector
+  constructor (driver: SqliteDriver) {
+    this.#driver = driver
+  }
+
+  createDriver (): SqliteDriver {
+    return this.#driver
+  }
+
+  createAdapter (): SqliteAdapter {
+    return new ConcurrentSqliteAdapter()
   }
 }
 
-/** Whether the file refused for a reason that is neither the query's nor the data's, and may pass. https://sqlite.org/rescode.html */
-export function isSqliteUnavailable (error: unknown): boolean {
-  return error instanceof BetterSqlite3.SqliteError &&
-    /^SQLITE_(BUSY|LOCKED|FULL|IOERR|READONLY|CANTOPEN|CORRUPT|NOTADB|NOMEM|PROTOCOL)/.test(error.code)
+/** Tells a query that has only `db` which SQL to use. */
+export function isSqlite<Tables> (db: Kysely<Tables>): boolean {
+  return db.getExecutor().adapter instanceof SqliteAdapter
 }
 
-/** Whether a row would repeat what has to be unique. */
-export function isSqliteConflict (error: unknown): boolean {
-  return error instanceof BetterSqlite3.SqliteError && /^SQLITE_CONSTRAINT_(UNIQUE|PRIMARYKEY)$/.test(error.code)
-}
-
-/** Whether a row would refer to one that is not there, or not any more. */
-export function isSqliteForeignKeyViolation (error: unknown): boolean {
-  return error instanceof BetterSqlite3.SqliteError && error.code === 'SQLITE_CONSTRAINT_FOREIGNKEY'
-}
-
-function openFile (path: string, mustExist: boolean): BetterSqlite3.Database {
-  if (path !== ':memory:' && !mustExist) makeFolder(dirname(path))
-  const file = new BetterSqlite3(path, { timeout: 5_000, fileMustExist: mustExist && path !== ':memory:' })
-  try {
-    file.pragma('journal_mode = WAL')
-    // In WAL, NORMAL (better-sqlite3's default) loses acknowledged writes when the machine goes down.
-    file.pragma('synchronous = FULL')
-    file.pragma('foreign_keys = ON')
-    // In KiB. docs/decisions.md says why it is not better-sqlite3's 16,000.
-    file.pragma('cache_size = -4000')
-    // The write-ahead log and its index are opened by the first read.
-    file.pragma('user_version')
-    // From here on the driver waits for locks: SQLite's own waiting keeps the whole process waiting.
-    file.pragma('busy_timeout = 0')
-  } catch (error) {
-    file.close()
-    throw error
-  }
-  return file
-}
-
-class ServiceSqliteAdapter extends SqliteAdapter {
-  // The driver above keeps transactions apart.
+class ConcurrentSqliteAdapter extends SqliteAdapter {
+  // The driver runs transactions one after the other.
   override get supportsMultipleConnections (): boolean {
     return true
   }
 
-  // Kysely then runs all migrations in one transaction, begun with the write lock in hand: of several processes that start
-  // at once, one migrates and the others find it done.
+  // Kysely then runs all migrations in one transaction, which takes the write lock first. When several processes start at
+  // once, one of them migrates, and the others find nothing to do.
   override get supportsTransactionalDdl (): boolean {
     return true
   }

@@ -1,19 +1,21 @@
-// Kysely's own driver has one query at a time, each write with a disk flush of its own. Here reads go on beside each other,
-// and writes and transactions that come right after each other are committed together. better-sqlite3 is synchronous, so what
-// happens between two awaits here happens at once.
+// Kysely's own SQLite driver runs one query at a time and flushes the disk for each write. This driver runs reads beside each
+// other, and commits writes and transactions that arrive together in one group.
+//
+// better-sqlite3 is synchronous, so all code between two awaits here runs without interruption.
 
+import type BetterSqlite3 from 'better-sqlite3'
 import type { CompiledQuery, DatabaseConnection, Driver, QueryResult } from 'kysely'
-import { GroupCommit } from './group-commit.ts'
 import type { SqliteFile } from './file.ts'
+import { GroupCommit } from './group-commit.ts'
 import { SqliteTransaction } from './transaction.ts'
 
 export class SqliteDriver implements Driver {
   readonly file: SqliteFile
-  readonly groups: GroupCommit
+  readonly groupCommit: GroupCommit
 
   constructor (file: SqliteFile) {
     this.file = file
-    this.groups = new GroupCommit(file)
+    this.groupCommit = new GroupCommit(file)
   }
 
   async init (): Promise<void> {
@@ -27,7 +29,7 @@ export class SqliteDriver implements Driver {
   async releaseConnection (): Promise<void> {}
 
   async beginTransaction (connection: SqliteConnection): Promise<void> {
-    connection.transaction = new SqliteTransaction(this.file, this.groups)
+    connection.transaction = new SqliteTransaction(this.file, this.groupCommit)
     await connection.transaction.begin()
   }
 
@@ -43,27 +45,21 @@ export class SqliteDriver implements Driver {
     this.file.close()
   }
 
-  /**
-   * Opens the file anew where it was deleted, moved or replaced, and another one is in its place.
-   * @param prepare makes the new file fit for use
-   * @returns whether it was opened anew
-   * @throws {SqliteError} where there is none yet, or it cannot be used
-   */
+  /** `SqliteFile.replace`, while no transaction is in progress. */
   async replaceFile (prepare: () => Promise<unknown>): Promise<boolean> {
-    return this.groups.whileNobodyWrites(() => this.file.replace(prepare))
+    return this.groupCommit.withoutWriters(() => this.file.replace(prepare))
   }
 
-  /** Runs a query that writes, outside of any transaction of its own. */
+  /** Runs a single statement that writes, as a member of a group commit. */
   async write<Result> (query: () => Result): Promise<Result> {
     let outcome: () => Result = query
-    await this.groups.join(() => {
+    await this.groupCommit.join(() => {
       try {
         const result = query()
         outcome = () => result
         return true
       } catch (error) {
-        // It is one statement, of which SQLite has undone what it did (https://sqlite.org/lang_conflict.html), unless it gave up
-        // the whole transaction.
+        // SQLite has undone the one statement (https://sqlite.org/lang_conflict.html), unless it rolled back the whole group.
         if (!this.file.inTransaction) throw error
         outcome = () => { throw error }
         return false
@@ -75,7 +71,7 @@ export class SqliteDriver implements Driver {
 
 export class SqliteConnection implements DatabaseConnection {
   readonly #driver: SqliteDriver
-  /** The last one that was begun here; after it, the connection serves only for the next. */
+  /** The transaction that was begun last. Kysely uses the connection for nothing else after it. */
   transaction: SqliteTransaction | undefined
 
   constructor (driver: SqliteDriver) {
@@ -84,12 +80,26 @@ export class SqliteConnection implements DatabaseConnection {
 
   async executeQuery<Row> ({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
     const { file } = this.#driver
-    const query = () => file.execute<Row>(sql, parameters)
+    const query = () => {
+      const statement = file.prepare(sql)
+      if (!statement.readonly) file.noteWrite()
+      return execute<Row>(statement, parameters)
+    }
     if (this.transaction !== undefined) return this.transaction.query(query)
-    return file.prepare(sql).readonly ? this.#driver.groups.read(query) : this.#driver.write(query)
+    return file.prepare(sql).readonly ? this.#driver.groupCommit.read(query) : this.#driver.write(query)
   }
 
   async * streamQuery<Row> (query: CompiledQuery): AsyncIterableIterator<QueryResult<Row>> {
     yield await this.executeQuery<Row>(query)
   }
+}
+
+/** Uses `all()`, not `get()`: `get()` stops at the first row, before the commit, and never reports that the commit failed. */
+function execute<Row> (
+  statement: BetterSqlite3.Statement<unknown[], unknown>, parameters: readonly unknown[]
+): QueryResult<Row> {
+  // The type of the rows is the caller's claim, as everywhere in Kysely.
+  if (statement.reader) return { rows: statement.all(...parameters) as Row[] }
+  const { changes, lastInsertRowid } = statement.run(...parameters)
+  return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 
-/** Which files are at these paths: differs once one of them was deleted, moved or replaced, however alike the new one is. */
+/** Device and inode of the files at these paths. The text changes once one of the files is deleted, moved or replaced. */
 export function fileIdentity (...paths: string[]): string {
   return paths.map(identify).join(' ')
 }

@@ -1,53 +1,59 @@
-// SQLite goes on writing to a file that was deleted, moved or replaced underneath: what it then acknowledges is gone with the
-// process. So it is asked again and again whether the paths still name the files that were opened, after every commit above
-// all; where they do not, everything is refused, until a file that is there is opened in their place.
+// SQLite goes on writing to a file that was deleted, moved or replaced. The writes are lost when the process ends. So the
+// identity of the files is compared after every commit and once a second. Once it differs, every query fails, until a file
+// at the path is opened again.
 // https://sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use
 
 import { statSync } from 'node:fs'
 import BetterSqlite3 from 'better-sqlite3'
-import type { QueryResult } from 'kysely'
 import { commitCounter, type CommitCounter } from './commit-counter.ts'
 import { fileIdentity } from './file-identity.ts'
+import { openConnection } from './open-connection.ts'
+import { StatementCache } from './statement-cache.ts'
 
-const mostStatements = 200
+interface SqliteFileOptions {
+  mustExist?: boolean
+  /** Opens the connection. Tests replace it. */
+  connect?: typeof openConnection
+}
 
+/** An SQLite file with its one connection. It notices when the file is replaced, and can then open the new file. */
 export class SqliteFile {
   readonly #path: string
-  readonly #open: () => BetterSqlite3.Database
+  readonly #connect: () => BetterSqlite3.Database
   #connection: BetterSqlite3.Database | undefined
-  #identity = ''
-  #displaced = false
-  /** What there was at the path when it was last looked at. */
-  #candidate = ''
-  readonly #statements = new Map<string, BetterSqlite3.Statement>()
-  #commits: CommitCounter | undefined
+  #statements: StatementCache | undefined
+  #commitCounter: CommitCounter | undefined
   #ownWrites = 0
+  #identity = ''
+  #isDisplaced = false
+  /** Inode, size and time of the file that was last seen at the path. */
+  #candidate = ''
 
-  /** @param open opens the file at the path; called again where it has to be opened anew */
-  constructor (path: string, open: () => BetterSqlite3.Database) {
+  constructor (path: string, { mustExist = false, connect = openConnection }: SqliteFileOptions = {}) {
     this.#path = path
-    this.#open = open
+    this.#connect = () => connect(path, mustExist)
   }
 
   open (): void {
     const before = fileIdentity(this.#path)
-    const connection = this.#open()
+    const connection = this.#connect()
     if (before !== 'none' && before !== fileIdentity(this.#path)) {
       connection.close()
-      throw displaced()
+      throw displacedError()
     }
     this.#connection = connection
+    this.#statements = new StatementCache(connection)
     this.#identity = this.#identify()
-    this.#displaced = false
+    this.#isDisplaced = false
   }
 
   close (): void {
-    this.#statements.clear()
+    this.#statements = undefined
     this.#connection?.close()
     this.#connection = undefined
-    // Not before: to close any descriptor of a file is to give up all locks that the process has on it.
-    this.#commits?.close()
-    this.#commits = undefined
+    // The counter closes last. Closing any descriptor of a file releases all POSIX locks of the process on that file.
+    this.#commitCounter?.close()
+    this.#commitCounter = undefined
   }
 
   get inTransaction (): boolean {
@@ -55,83 +61,67 @@ export class SqliteFile {
   }
 
   rollBack (): void {
-    // SQLite has rolled back by itself where the disk is full, or fails.
+    // SQLite rolls back by itself when the disk is full or fails.
     if (this.inTransaction) this.#connection?.exec('rollback')
   }
 
-  /** @throws {SqliteError} `SQLITE_READONLY_DBMOVED`, where the paths no longer name the files that are open */
+  prepare (sql: string): BetterSqlite3.Statement<unknown[], unknown> {
+    if (this.#isDisplaced) throw displacedError()
+    if (this.#statements === undefined) throw new Error('the database is not open')
+    return this.#statements.prepare(sql)
+  }
+
+  /** Counts a statement that writes. It changes the data version even before it is committed. */
+  noteWrite (): void {
+    this.#ownWrites++
+  }
+
+  /** Changes with every write of this process, committed or not, and with every commit of another process. */
+  dataVersion (): number {
+    if (this.#isDisplaced) throw displacedError()
+    if (this.#connection === undefined) throw new Error('the database is not open')
+    this.#commitCounter ??= commitCounter(this.#connection)
+    return this.#commitCounter.read() + this.#ownWrites
+  }
+
+  /** @throws {SqliteError} `SQLITE_READONLY_DBMOVED` where the paths no longer name the open files */
   checkInPlace (): void {
-    this.#displaced ||= this.#identity !== this.#identify()
-    if (this.#displaced) throw displaced()
+    this.#isDisplaced ||= this.#identity !== this.#identify()
+    if (this.#isDisplaced) throw displacedError()
   }
 
   /**
-   * Lets go of files that are not in place any more, and opens those that are, or says why not. No transaction may be under way.
-   * @param prepare makes the file that is there now fit for use, before it is opened here
-   * @returns whether there was anything to do
+   * Closes files that are no longer in place, and opens the files that are. No transaction may be in progress.
+   * @param prepare migrates the new file before it is opened here
+   * @returns whether a file was opened
+   * @throws {SqliteError} where there is no new file yet, or it is unusable
    */
   async replace (prepare: () => Promise<unknown>): Promise<boolean> {
     try {
       this.checkInPlace()
       return false
     } catch (error) {
-      // What was acknowledged goes from the write-ahead log to the file itself: it may have been moved, and the log that
-      // is left behind must hold nothing that SQLite would add to the file that comes in its place.
-      if (this.#connection !== undefined && !isEmptied(this.#connection)) throw error
-      // While it is open, a deleted file can be had from /proc/<process>/fd. And a file that is being copied there is none yet.
+      // The checkpoint moves acknowledged writes from the write-ahead log into the file, which may only have been moved.
+      // A log that stays behind with content would also be applied to the new file.
+      if (this.#connection !== undefined && !checkpoint(this.#connection)) throw error
+      // An open file that was deleted can be recovered from /proc/<process>/fd, so it stays open until there is a new one.
       if (!this.#isSettled()) throw error
     }
-    // Other than all before, whatever the new file's counter says.
-    this.#ownWrites += (this.#commits?.read() ?? 0) + 1
+    // The new file's counter starts anew. The data version must differ from all earlier ones.
+    this.#ownWrites += (this.#commitCounter?.read() ?? 0) + 1
     this.close()
     await prepare()
     this.open()
     return true
   }
 
-  /** Whether there is the file that was there before, or one that is not empty and has not changed since this was last asked. */
+  /** Whether the path names the original file, or another one that is not empty and did not change since the last call. */
   #isSettled (): boolean {
     if (this.#identity.startsWith(`${fileIdentity(this.#path)} `)) return true
     const found = statSync(this.#path, { throwIfNoEntry: false })
-    const known = this.#candidate
+    const lastCandidate = this.#candidate
     this.#candidate = found === undefined || found.size === 0 ? '' : `${found.ino} ${found.size} ${found.mtimeMs}`
-    return this.#candidate !== '' && this.#candidate === known
-  }
-
-  /** Differs whenever anything in the file differs: the writes that were run here, committed or not, and the commits of others. */
-  changeMark (): number {
-    return this.#readCommits() + this.#ownWrites
-  }
-
-  #readCommits (): number {
-    this.#commits ??= commitCounter(this.#usable())
-    return this.#commits.read()
-  }
-
-  // Preparing a statement costs more than running it.
-  prepare (sql: string): BetterSqlite3.Statement {
-    const connection = this.#usable()
-    const known = this.#statements.get(sql)
-    if (known !== undefined) return known
-    if (this.#statements.size >= mostStatements) this.#statements.clear()
-    const statement = connection.prepare(sql)
-    this.#statements.set(sql, statement)
-    return statement
-  }
-
-  execute<Row> (sql: string, parameters: readonly unknown[]): QueryResult<Row> {
-    const statement: BetterSqlite3.Statement<unknown[], unknown> = this.prepare(sql)
-    if (!statement.readonly) this.#ownWrites++
-    // all(), not get(): where a statement returns rows, get() leaves before the commit, and never learns that it failed.
-    if (statement.reader) return { rows: Array.from<Row>(Object(statement.all(...parameters))) }
-    const { changes, lastInsertRowid } = statement.run(...parameters)
-    return { rows: [], numAffectedRows: BigInt(changes), insertId: BigInt(lastInsertRowid) }
-  }
-
-  #usable (): BetterSqlite3.Database {
-    if (this.#displaced) throw displaced()
-    if (this.#connection === undefined) throw new Error('the database is not open')
-    return this.#connection
+    return this.#candidate !== '' && this.#candidate === lastCandidate
   }
 
   #identify (): string {
@@ -139,11 +129,12 @@ export class SqliteFile {
   }
 }
 
-function displaced (): Error {
-  return new BetterSqlite3.SqliteError('the database file, or its write-ahead log, was deleted, moved or replaced', 'SQLITE_READONLY_DBMOVED')
+function displacedError (): Error {
+  const message = 'the database file, or its write-ahead log, was deleted, moved or replaced'
+  return new BetterSqlite3.SqliteError(message, 'SQLITE_READONLY_DBMOVED')
 }
 
-/** Whether all of the write-ahead log is in the file now, and the log is empty. */
-function isEmptied (connection: BetterSqlite3.Database): boolean {
+/** @returns whether the whole write-ahead log is now in the file, and the log is empty */
+function checkpoint (connection: BetterSqlite3.Database): boolean {
   return connection.pragma('wal_checkpoint(truncate)', { simple: true }) === 0
 }

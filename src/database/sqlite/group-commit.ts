@@ -1,38 +1,38 @@
-// To flush the disk costs more than all the rest of a write. So what writes right after each other is committed together, with
-// one flush: one member of the group after the other does its part, and each is acknowledged once all of it is on disk. What
-// a member sees of those before it is not on disk yet, so it is told of a failure, too, only when the group is over.
+// Group commit. Flushing the disk costs more than the rest of a write. So writes that arrive together are committed with one
+// flush. The members of a group run one after the other, and each is acknowledged when the whole group is on disk. A member
+// sees uncommitted data of earlier members, so a failure is reported only after the commit, too.
 
 import type { SqliteFile } from './file.ts'
-import { lockDeadline, unlessLocked } from './locks.ts'
+import { lockDeadline, retryWhileLocked } from './lock-timeout.ts'
 
-/** For how many turns of the event loop a commit waits, at most, for writes that are on their way, and for how many milliseconds. */
-const mostTurns = 4
-const longestWait = 10
-/** Who comes after these waits for the next commit, and the process does its other work in between. */
-const mostMembers = 100
+/** A group collects members for at most so many turns of the event loop, and at most so long. */
+const maxCollectTurns = 4
+const maxCollectMs = 10
+/** Later members join the next group. The process runs its other work between two groups. */
+const maxMembers = 100
 
 /**
- * Does its part of the transaction that is under way, or undoes it where it fails.
+ * The work of a member within the transaction of its group. It undoes its own changes where it fails.
  * @returns whether there is something to commit
- * @throws where SQLite has given up the whole transaction
+ * @throws where SQLite rolled back the whole transaction
  */
-type Part = () => boolean | Promise<boolean>
+type MemberWork = () => boolean | Promise<boolean>
 
 interface Member {
-  part: Part
+  work: MemberWork
   lockDeadline: number
   resolve: () => void
   reject: (error: unknown) => void
 }
 
 export class GroupCommit {
-  /** Commits, and how many writes and transactions were committed with them. */
+  /** The number of commits, and the writes and transactions in them. */
   readonly counts = { commits: 0, writes: 0 }
   readonly #file: SqliteFile
   #waiting: Member[] = []
-  /** Settled when the writer who came last is done. One at a time tries for the lock, and those who only read wait for none. */
-  #lastTurn: Promise<void> | undefined
-  /** There while the file holds what is not committed yet, settled when it does not any more. */
+  /** The end of the queue of writers: one writer at a time tries for the lock. Readers do not queue. */
+  #lastWriter: Promise<void> | undefined
+  /** Exists while the file holds uncommitted data, and resolves at the commit or rollback. */
   #uncommitted: Promise<void> | undefined
 
   constructor (file: SqliteFile) {
@@ -40,49 +40,52 @@ export class GroupCommit {
   }
 
   /**
-   * Kept when all of the group is on disk, and broken where nothing of it is, or ever will be. A part must wait for no other one: they
-   * may be of one group.
+   * Adds a member to the next group.
+   *
+   * 1. The promise resolves when the whole group is on disk.
+   * 2. It rejects when nothing of the group is on disk.
+   * 3. A member must not wait for another one: both may be in the same group.
    */
-  join (part: Part): Promise<void> {
+  join (work: MemberWork): Promise<void> {
     if (this.#waiting.length === 0) {
-      const end = performance.now() + longestWait
-      setImmediate(() => this.#gather(0, mostTurns, end))
+      const end = performance.now() + maxCollectMs
+      setImmediate(() => this.#collect(0, maxCollectTurns, end))
     }
-    return new Promise((resolve, reject) => this.#waiting.push({ part, lockDeadline: lockDeadline(), resolve, reject }))
+    return new Promise((resolve, reject) => this.#waiting.push({ work, lockDeadline: lockDeadline(), resolve, reject }))
   }
 
-  /** Runs a query that only reads, and sees nothing that is not committed. */
+  /** Runs a query that only reads. It sees committed data only. */
   read<Result> (query: () => Result): Promise<Result> {
     const attempt = (): Result | Promise<Result> => this.#uncommitted?.then(attempt) ?? query()
-    return unlessLocked(lockDeadline(), attempt)
+    return retryWhileLocked(lockDeadline(), attempt)
   }
 
-  async whileNobodyWrites<Result> (work: () => Promise<Result>): Promise<Result> {
-    const endTurn = await this.#takeTurn()
+  async withoutWriters<Result> (work: () => Promise<Result>): Promise<Result> {
+    const endTurn = await this.#waitForTurn()
     return work().finally(endTurn)
   }
 
-  /** Waits for as long as each turn brings another member. */
-  #gather (known: number, turns: number, end: number): void {
+  /** Waits while each turn of the event loop brings another member. */
+  #collect (lastLength: number, turns: number, end: number): void {
     const { length } = this.#waiting
-    if (length > known && turns > 0 && performance.now() < end) setImmediate(() => this.#gather(length, turns - 1, end))
-    else this.#commitTogether()
+    if (length > lastLength && turns > 0 && performance.now() < end) setImmediate(() => this.#collect(length, turns - 1, end))
+    else this.#runGroup()
   }
 
-  async #commitTogether (): Promise<void> {
-    const endTurn = await this.#takeTurn()
-    if (await this.#begin()) await this.#commit()
+  async #runGroup (): Promise<void> {
+    const endTurn = await this.#waitForTurn()
+    if (await this.#begin()) await this.#settleGroup()
     endTurn()
   }
 
-  /** Whether the lock was to be had for anybody: each waits for as long as if it were alone. */
+  /** @returns whether the write lock was acquired before the deadline of at least one member; the others are rejected */
   async #begin (): Promise<boolean> {
     for (;;) {
       const [first] = this.#waiting
       if (first === undefined) return false
       try {
-        // With the write lock from the beginning, others wait instead of fail.
-        await unlessLocked(first.lockDeadline, () => this.#file.prepare('begin immediate').run())
+        // `immediate` takes the write lock at the start, so that other processes wait instead of failing later.
+        await retryWhileLocked(first.lockDeadline, () => this.#file.prepare('begin immediate').run())
         return true
       } catch (error) {
         this.#waiting.shift()
@@ -91,13 +94,13 @@ export class GroupCommit {
     }
   }
 
-  async #commit (): Promise<void> {
-    const members = this.#waiting.splice(0, mostMembers)
-    if (this.#waiting.length > 0) setImmediate(() => this.#commitTogether())
+  async #settleGroup (): Promise<void> {
+    const members = this.#waiting.splice(0, maxMembers)
+    if (this.#waiting.length > 0) setImmediate(() => this.#runGroup())
     const { promise, resolve: endGroup } = Promise.withResolvers<void>()
     this.#uncommitted = promise
     try {
-      await this.#runTogether(members)
+      await this.#runAndCommit(members)
       for (const { resolve } of members) resolve()
     } catch (error) {
       for (const { reject } of members) reject(error)
@@ -106,12 +109,12 @@ export class GroupCommit {
     endGroup()
   }
 
-  async #runTogether (members: Member[]): Promise<void> {
+  async #runAndCommit (members: Member[]): Promise<void> {
     try {
       let writes = 0
-      for (const { part } of members) if (await part()) writes++
+      for (const { work } of members) if (await work()) writes++
       if (writes === 0) return this.#file.rollBack()
-      await unlessLocked(lockDeadline(), () => this.#file.prepare('commit').run())
+      await retryWhileLocked(lockDeadline(), () => this.#file.prepare('commit').run())
       this.counts.commits++
       this.counts.writes += writes
     } catch (error) {
@@ -121,11 +124,11 @@ export class GroupCommit {
     this.#file.checkInPlace()
   }
 
-  /** Waits until the writers before are done; the next one waits until the turn is ended. */
-  async #takeTurn (): Promise<() => void> {
-    const before = this.#lastTurn
+  /** Waits for all earlier writers. The next writer waits until the returned function is called. */
+  async #waitForTurn (): Promise<() => void> {
+    const before = this.#lastWriter
     const { promise, resolve } = Promise.withResolvers<void>()
-    this.#lastTurn = promise
+    this.#lastWriter = promise
     await before
     return resolve
   }

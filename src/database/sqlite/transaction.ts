@@ -1,62 +1,68 @@
-import type { GroupCommit } from './group-commit.ts'
 import type { SqliteFile } from './file.ts'
+import type { GroupCommit } from './group-commit.ts'
 
-/** One transaction of those that are committed together: each is a savepoint, to be undone alone. https://sqlite.org/lang_savepoint.html */
+/**
+ * One transaction of a group commit. It is a savepoint, so that it can be rolled back alone.
+ * https://sqlite.org/lang_savepoint.html
+ */
 export class SqliteTransaction {
   readonly #file: SqliteFile
   readonly #begun = Promise.withResolvers<void>()
-  readonly #over = Promise.withResolvers<boolean>()
+  readonly #finished = Promise.withResolvers<boolean>()
   readonly #committed: Promise<void>
-  #isOver = false
-  /** Why SQLite has given up the whole group. */
-  #givenUp: unknown
+  #isFinished = false
+  /** The error after which SQLite rolled back the whole group. */
+  #groupError: unknown
 
-  constructor (file: SqliteFile, groups: GroupCommit) {
+  constructor (file: SqliteFile, groupCommit: GroupCommit) {
     this.#file = file
-    this.#committed = groups.join(() => {
+    this.#committed = groupCommit.join(() => {
       file.prepare('savepoint member').run()
       this.#begun.resolve()
-      return this.#over.promise
+      return this.#finished.promise
     })
   }
 
-  /** Settled when its turn has come, or never will. */
+  /** Resolves when the savepoint is open. Rejects where the group failed before that. */
   begin (): Promise<void> {
     return Promise.race([this.#begun.promise, this.#committed])
   }
 
   query<Result> (query: () => Result): Result {
-    // Whatever came now would be committed by itself, or with others.
-    if (this.#isOver) throw new Error('the transaction is over')
-    if (this.#givenUp !== undefined) throw this.#givenUp
+    // A late query would be committed alone, or with another transaction.
+    if (this.#isFinished) throw new Error('the transaction is over')
+    if (this.#groupError !== undefined) throw this.#groupError
     try {
       return query()
     } catch (error) {
-      if (!this.#file.inTransaction) this.#givenUp = error
+      if (!this.#file.inTransaction) this.#groupError = error
       throw error
     }
   }
 
-  /** Settled when all of its group is on disk. */
+  /** Resolves when the whole group is on disk. */
   commit (): Promise<void> {
     return this.#finish(true, 'release member')
   }
 
-  /** Settled when the rest of its group is on disk: why it is undone may be what it saw of that. */
+  /**
+   * Resolves when the rest of the group is on disk. The reason for the rollback may be data that an earlier member wrote, and
+   * that data must be durable before the caller reports it.
+   */
   async rollBack (): Promise<void> {
-    // Kysely asks for it, too, where the commit has failed.
-    if (this.#isOver) return
+    // Kysely also calls this after a failed commit.
+    if (this.#isFinished) return
     await this.#finish(false, 'rollback to member', 'release member')
   }
 
-  #finish (changed: boolean, ...statements: string[]): Promise<void> {
+  #finish (hasWritten: boolean, ...statements: string[]): Promise<void> {
     try {
       for (const sql of statements) this.query(() => this.#file.prepare(sql).run())
-      this.#over.resolve(changed)
+      this.#finished.resolve(hasWritten)
     } catch (error) {
-      this.#over.reject(error)
+      this.#finished.reject(error)
     }
-    this.#isOver = true
+    this.#isFinished = true
     return this.#committed
   }
 }

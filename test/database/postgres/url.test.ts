@@ -1,32 +1,35 @@
 import t from 'tap'
 import { readPostgresUrl } from '../../../src/database/postgres/url.ts'
 
-t.test('readPostgresUrl has defaults for what the URL does not say', async t => {
+t.test('readPostgresUrl has defaults for missing parameters', async t => {
   for (const scheme of ['postgres', 'postgresql']) {
     t.strictSame(readPostgresUrl(`${scheme}://articles:secret@db:5433/articles`), {
       connectionString: `${scheme}://articles:secret@db:5433/articles`,
       applicationName: 'articles',
-      poolSize: 10,
-      connectTimeout: 3_000,
-      statementTimeout: 5_000
+      maxConnections: 10,
+      connectTimeoutMs: 3_000,
+      statementTimeoutMs: 5_000,
+      startTimeoutMs: 30_000
     })
   }
 })
 
-t.test('readPostgresUrl reads its own parameters, and leaves the others to the driver', async t => {
-  t.strictSame(readPostgresUrl('postgres://db/articles?pool_max_conns=25&connect_timeout=7&statement_timeout=0&application_name=blue&sslmode=verify-ca&sslrootcert=/ca.pem&options=-c%20search_path%3Da'), {
+t.test('readPostgresUrl reads its own parameters and passes the others to the driver', async t => {
+  t.strictSame(readPostgresUrl('postgres://db/articles?pool_max_conns=25&connect_timeout=7&statement_timeout=0&start_timeout=90&application_name=blue&sslmode=verify-ca&sslrootcert=/ca.pem&options=-c%20search_path%3Da'), {
     connectionString: 'postgres://db/articles?sslmode=verify-ca&sslrootcert=%2Fca.pem&options=-c+search_path%3Da&uselibpqcompat=true',
     applicationName: 'blue',
-    poolSize: 25,
-    connectTimeout: 7_000,
-    statementTimeout: 0
+    maxConnections: 25,
+    connectTimeoutMs: 7_000,
+    statementTimeoutMs: 0,
+    startTimeoutMs: 90_000
   })
 })
 
-t.test('readPostgresUrl refuses what would be passed over in silence', async t => {
+t.test('readPostgresUrl rejects unknown, repeated and invalid parameters', async t => {
   for (const query of [
     'ssl_mode=verify-full', 'sslmode=prefer', 'sslmode=no-verify', 'sslmode=', 'sslmode=verify-ca', 'sslmode=disable&sslmode=verify-full', 'uselibpqcompat=false', 'ssl=0',
-    'pool_max_conns=0', 'pool_max_conns=501', 'pool_max_conns=ten', 'pool_max_conns=', 'statement_timeout=-1', 'statement_timeout=5s', 'connect_timeout=0', 'connect_timeout=61'
+    'pool_max_conns=0', 'pool_max_conns=501', 'pool_max_conns=ten', 'pool_max_conns=', 'statement_timeout=-1', 'statement_timeout=5s', 'connect_timeout=0', 'connect_timeout=61',
+    'start_timeout=-1', 'start_timeout=601'
   ]) {
     t.equal(readPostgresUrl(`postgres://db/articles?${query}`), undefined, query)
   }

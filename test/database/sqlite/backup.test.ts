@@ -1,16 +1,16 @@
 import BetterSqlite3 from 'better-sqlite3'
 import t from 'tap'
-import { backUp } from '../../../src/database/sqlite/backup.ts'
 import { migrateToLatest } from '../../../src/database/migrate.ts'
 import { openDatabase } from '../../../src/database/open.ts'
+import { backUp } from '../../../src/database/sqlite/backup.ts'
 
-t.test('a backup is the database as it was at one moment, however much is written while it is copied', async t => {
+t.test('backUp copies one consistent state while another connection commits', async t => {
   const folder = t.testdir()
   const path = `${folder}/articles.db`
-  const db = openDatabase(`sqlite:${path}`)
-  await migrateToLatest(db)
-  await db.destroy()
-  // What every commit changes together lies at both ends of the file, so that it is copied at different times.
+  const database = openDatabase(`sqlite:${path}`)
+  await migrateToLatest(database)
+  await database.close()
+  // Every commit changes both ends of the file, which are copied at different times.
   const writer = new BetterSqlite3(path)
   t.teardown(() => writer.close())
   writer.exec(`

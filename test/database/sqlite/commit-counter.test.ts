@@ -3,7 +3,7 @@ import t from 'tap'
 import { commitCounter } from '../../../src/database/sqlite/commit-counter.ts'
 
 for (const platform of ['linux', 'darwin'] as const) {
-  t.test(`on ${platform} the count differs after a commit of another connection, and after nothing else`, async t => {
+  t.test(`commitCounter on ${platform} changes with a commit of another connection, and with nothing else`, async t => {
     const path = `${t.testdir()}/boxes.db`
     const [file, other] = [new BetterSqlite3(path), new BetterSqlite3(path)]
     file.pragma('journal_mode = WAL')
@@ -26,7 +26,7 @@ for (const platform of ['linux', 'darwin'] as const) {
   })
 }
 
-t.test('nobody else commits to memory', async t => {
+t.test('commitCounter stays 0 for a database in memory', async t => {
   const file = new BetterSqlite3(':memory:')
   t.teardown(() => file.close())
   const counter = commitCounter(file)

@@ -1,12 +1,14 @@
 import { sql, type RawBuilder } from 'kysely'
 import t, { type Test } from 'tap'
-import { isStorageUnavailable, openDatabase } from '../../../src/database/open.ts'
+import { isStorageUnavailable } from '../../../src/database/errors.ts'
+import { openDatabase } from '../../../src/database/open.ts'
 import type { Database } from '../../../src/database/tables.ts'
 
-/** A database with a table of boxes, in which boxes may stand in boxes. */
+/** A database with a table of boxes that refers to itself. */
 async function openBoxes (t: Test): Promise<Database> {
-  const db = openDatabase(`sqlite:${t.testdir()}/boxes.db`)
-  t.teardown(() => db.destroy())
+  const database = openDatabase(`sqlite:${t.testdir()}/boxes.db`)
+  const { db } = database
+  t.teardown(() => database.close())
   await sql`CREATE TABLE boxes (label TEXT PRIMARY KEY, inside TEXT REFERENCES boxes)`.execute(db)
   return db
 }
@@ -20,19 +22,19 @@ async function listLabels (db: Database): Promise<string[]> {
   return rows.map(({ label }) => label)
 }
 
-t.test('a file keeps what it acknowledged, and holds to its references', async t => {
+t.test('openDatabase sets WAL mode, full synchronization and foreign keys', async t => {
   const db = await openBoxes(t)
   t.match((await sql`PRAGMA journal_mode`.execute(db)).rows, [{ journal_mode: 'wal' }])
   t.match((await sql`PRAGMA synchronous`.execute(db)).rows, [{ synchronous: 2 }])
   await t.rejects(insertBox('a', 'nowhere').execute(db), { code: 'SQLITE_CONSTRAINT_FOREIGNKEY' })
 })
 
-t.test('no more than 4 MB of a file stay in the process', async t => {
+t.test('openDatabase limits the page cache to 4 MB', async t => {
   const db = await openBoxes(t)
   t.match((await sql`PRAGMA cache_size`.execute(db)).rows, [{ cache_size: -4_000 }])
 })
 
-t.test('a transaction that fails leaves nothing behind', async t => {
+t.test('a failed transaction changes nothing', async t => {
   const db = await openBoxes(t)
   await t.rejects(db.transaction().execute(async trx => {
     await insertBox('a').execute(trx)
@@ -41,22 +43,22 @@ t.test('a transaction that fails leaves nothing behind', async t => {
   t.strictSame(await listLabels(db), [])
 })
 
-t.test('a transaction takes the write lock at its start, so that no other process writes between its read and its write', async t => {
+t.test('a transaction takes the write lock at its start', async t => {
   const db = await openBoxes(t)
   const other = openDatabase(`sqlite:${t.testdirName}/boxes.db`)
-  t.teardown(() => other.destroy())
+  t.teardown(() => other.close())
   await db.transaction().execute(async trx => {
     t.strictSame((await sql`SELECT * FROM boxes`.execute(trx)).rows, [])
-    const error = await insertBox('between').execute(other).catch(error => error)
+    const error = await insertBox('between').execute(other.db).catch(error => error)
     t.match(error, { code: 'SQLITE_BUSY' })
     t.ok(isStorageUnavailable(error))
     await insertBox('first').execute(trx)
   })
-  await insertBox('second').execute(other)
+  await insertBox('second').execute(other.db)
   t.strictSame(await listLabels(db), ['first', 'second'])
 })
 
-t.test('a full disk is told, and nothing is acknowledged that is not stored', async t => {
+t.test('a full disk is a storage error, and every acknowledged row is stored', async t => {
   const db = await openBoxes(t)
   await sql`PRAGMA max_page_count = 20`.execute(db)
   const acknowledged: string[] = []
@@ -71,7 +73,7 @@ t.test('a full disk is told, and nothing is acknowledged that is not stored', as
   t.strictSame(await listLabels(db), acknowledged)
 })
 
-t.test('more different statements than are remembered still give their own results', async t => {
+t.test('StatementCache returns the right results for more statements than it caches', async t => {
   const db = await openBoxes(t)
   const wrong: number[] = []
   for (let index = 0; index < 500; index++) {

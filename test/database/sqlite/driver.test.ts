@@ -2,19 +2,21 @@ import { setTimeout as wait } from 'node:timers/promises'
 import BetterSqlite3 from 'better-sqlite3'
 import { Kysely, sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { changeMark, openDatabase } from '../../../src/database/open.ts'
+import type { DatabaseHandle } from '../../../src/database/handle.ts'
+import { openDatabase } from '../../../src/database/open.ts'
+import { SqliteDialect } from '../../../src/database/sqlite/dialect.ts'
 import { SqliteDriver } from '../../../src/database/sqlite/driver.ts'
 import { SqliteFile } from '../../../src/database/sqlite/file.ts'
-import { sqliteDialect } from '../../../src/database/sqlite/dialect.ts'
 import type { Database, Tables } from '../../../src/database/tables.ts'
 import { rehearse } from '../../../src/database/transaction.ts'
 
-async function open (t: Test): Promise<{ db: Database, path: string }> {
+async function open (t: Test): Promise<{ database: DatabaseHandle, db: Database, path: string }> {
   const path = `${t.testdir()}/boxes.db`
-  const db = openDatabase(`sqlite:${path}`)
-  t.teardown(() => db.destroy())
+  const database = openDatabase(`sqlite:${path}`)
+  const { db } = database
+  t.teardown(() => database.close())
   await sql`create table boxes (id integer primary key, label text unique)`.execute(db)
-  return { db, path }
+  return { database, db, path }
 }
 
 const insert = (db: Database, label: string) => sql<{ id: number }>`insert into boxes (label) values (${label}) returning id`.execute(db)
@@ -26,7 +28,7 @@ const transact = (db: Database, label: string) => db.transaction().execute(async
   return labels(transaction)
 })
 
-/** Counts the commits from now on, as another process sees them: those that stand when it looks are one. */
+/** Counts the commits from now on, as another process sees them. Commits between two looks count as one. */
 function countCommits (t: Test, path: string): () => number {
   const other = new BetterSqlite3(path, { readonly: true })
   t.teardown(() => other.close())
@@ -35,15 +37,15 @@ function countCommits (t: Test, path: string): () => number {
   return () => version() - before
 }
 
-t.test('writes of one turn are committed together', async t => {
+t.test('GroupCommit commits the writes of one turn together', async t => {
   const { db, path } = await open(t)
   const commits = countCommits(t, path)
   const results = await Promise.all(Array.from({ length: 50 }, (_, n) => insert(db, `box ${n}`)))
   t.strictSame(results.map(({ rows }) => rows[0]?.id), Array.from({ length: 50 }, (_, n) => n + 1))
-  t.equal(commits(), 1, 'one commit was seen from outside')
+  t.equal(commits(), 1, 'another process saw one commit')
 })
 
-t.test('transactions of one turn, and writes beside them, are committed together, one after the other', async t => {
+t.test('GroupCommit runs the transactions and writes of one turn in order, and commits them together', async t => {
   const { db, path } = await open(t)
   const other = new BetterSqlite3(path, { readonly: true })
   t.teardown(() => other.close())
@@ -59,12 +61,12 @@ t.test('transactions of one turn, and writes beside them, are committed together
     })
   ])
   t.strictSame(a, ['a, first', 'a, second'])
-  t.strictSame(b, ['a, first', 'a, second', 'between', 'b'], 'the later one sees what those before it did')
+  t.strictSame(b, ['a, first', 'a, second', 'between', 'b'], 'a later member sees the changes of the earlier members')
   t.strictSame(outside, [], 'nothing was committed yet')
   t.strictSame(seen(), b)
 })
 
-t.test('a transaction of several that fails is undone alone', async t => {
+t.test('GroupCommit rolls back one failed transaction alone', async t => {
   const { db, path } = await open(t)
   const commits = countCommits(t, path)
   const results = await Promise.allSettled([
@@ -74,7 +76,7 @@ t.test('a transaction of several that fails is undone alone', async t => {
       throw new Error('no')
     }),
     db.transaction().execute(async transaction => {
-      await insert(transaction, 'lost, too')
+      await insert(transaction, 'also lost')
       await insert(transaction, 'a, first')
     }),
     transact(db, 'b')
@@ -89,7 +91,7 @@ t.test('a transaction of several that fails is undone alone', async t => {
   t.equal(commits(), 1)
 })
 
-t.test('a query that comes when its transaction is ending is refused, and not committed by itself', async t => {
+t.test('SqliteTransaction rejects a query that arrives after its end, and does not commit it alone', async t => {
   const { db } = await open(t)
   await insert(db, 'x')
   await t.rejects(db.transaction().execute(transaction => Promise.all(['a', 'x', 'b', 'c', 'd'].map(label => insert(transaction, label)))), {
@@ -113,7 +115,7 @@ t.test('a query that comes when its transaction is ending is refused, and not co
   t.strictSame(await labels(db), ['x'])
 })
 
-t.test('a transaction that only failed, or changed its mind, commits nothing', async t => {
+t.test('GroupCommit commits nothing for transactions that all rolled back', async t => {
   const { db, path } = await open(t)
   const commits = countCommits(t, path)
   await Promise.all([
@@ -127,12 +129,12 @@ t.test('a transaction that only failed, or changed its mind, commits nothing', a
   t.strictSame(await labels(db), [])
 })
 
-t.test('a crowd is committed in several goes, and the process does its other work in between', async t => {
+t.test('GroupCommit commits 300 writes in several groups, and other work runs in between', async t => {
   const { db, path } = await open(t)
   const commits = countCommits(t, path)
   let done = 0
   let seen = 0
-  const crowd = Array.from({ length: 300 }, async (_, n) => {
+  const writes = Array.from({ length: 300 }, async (_, n) => {
     await insert(db, `${n}`)
     done++
   })
@@ -141,12 +143,12 @@ t.test('a crowd is committed in several goes, and the process does its other wor
     if (done < 300) setImmediate(look)
   }
   look()
-  await Promise.all(crowd)
-  t.ok(seen > 0, 'some were acknowledged, and on disk, while others waited')
+  await Promise.all(writes)
+  t.ok(seen > 0, 'some writes were acknowledged and on disk while others waited')
   t.equal((await labels(db)).length, 300)
 })
 
-t.test('a write that fails fails alone', async t => {
+t.test('GroupCommit rejects one failed write alone', async t => {
   const { db } = await open(t)
   const results = await Promise.allSettled(['a', 'b', 'a', 'c'].map(label => insert(db, label)))
   t.strictSame(results.map(({ status }) => status), ['fulfilled', 'fulfilled', 'rejected', 'fulfilled'])
@@ -154,21 +156,21 @@ t.test('a write that fails fails alone', async t => {
   t.strictSame(await labels(db), ['a', 'b', 'c'])
 })
 
-t.test('a transaction has the file to itself', async t => {
+t.test('SqliteTransaction is isolated from reads, writes and other transactions', async t => {
   const { db } = await open(t)
   const transaction = await db.startTransaction().execute()
   await insert(transaction, 'inside')
   const outside = [labels(db), insert(db, 'outside'), db.transaction().execute(async other => labels(other))] as const
   await wait(20)
-  t.strictSame(await labels(transaction), ['inside'], 'nobody wrote meanwhile')
+  t.strictSame(await labels(transaction), ['inside'], 'no other write ran in the meantime')
   await transaction.rollback().execute()
-  t.notOk((await outside[0]).includes('inside'), 'nobody saw what was rolled back')
+  t.notOk((await outside[0]).includes('inside'), 'the read did not see rolled back rows')
   await outside[1]
   t.notOk((await outside[2]).includes('inside'))
   t.strictSame(await labels(db), ['outside'])
 })
 
-t.test('a transaction that fails leaves the file to the next', async t => {
+t.test('a transaction runs after a failed one', async t => {
   const { db } = await open(t)
   await t.rejects(db.transaction().execute(async transaction => {
     await insert(transaction, 'a')
@@ -178,7 +180,7 @@ t.test('a transaction that fails leaves the file to the next', async t => {
   t.strictSame(await labels(db), [])
 })
 
-t.test('where the storage is full, no write of the turn is acknowledged, and later ones are', async t => {
+t.test('GroupCommit rejects all writes of a group when the disk is full, and accepts writes once there is space', async t => {
   const { db } = await open(t)
   await insert(db, 'first')
   const { rows: [pages] } = await sql<{ page_count: number }>`pragma page_count`.execute(db)
@@ -195,10 +197,10 @@ t.test('where the storage is full, no write of the turn is acknowledged, and lat
   t.strictSame(await labels(db), ['first', 'second', 'third'])
 })
 
-t.test('where SQLite gives up the whole transaction, nobody whose commit it was goes further, and none is acknowledged', async t => {
+t.test('GroupCommit rejects every member when SQLite rolls back the whole transaction', async t => {
   const { db } = await open(t)
   await insert(db, 'first')
-  // As it may where the disk is full, or fails: https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction
+  // SQLite may do the same when the disk is full or fails: https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction
   const giveUp = (db: Database) => sql`insert or rollback into boxes (label) values ('first')`.execute(db)
   const lost = { status: 'rejected', reason: { code: 'SQLITE_CONSTRAINT_UNIQUE' } }
   const transactions = await Promise.allSettled([
@@ -217,7 +219,7 @@ t.test('where SQLite gives up the whole transaction, nobody whose commit it was 
   t.strictSame(await labels(db), ['first', 'later, first', 'later, second'])
 })
 
-t.test('a lock of another process is waited for, and this one goes on meanwhile', async t => {
+t.test('a write and a transaction wait for the lock of another process', async t => {
   const { db, path } = await open(t)
   const other = new BetterSqlite3(path)
   t.teardown(() => other.close())
@@ -229,13 +231,13 @@ t.test('a lock of another process is waited for, and this one goes on meanwhile'
   t.strictSame((await labels(db)).sort(), ['alone', 'in a transaction'])
 })
 
-t.test('many statements are not all remembered', async t => {
+t.test('StatementCache is emptied after 200 statements', async t => {
   const { db } = await open(t)
   for (let n = 0; n < 300; n++) await sql.raw(`select ${n} as number`).execute(db)
   t.strictSame(await labels(db), [])
 })
 
-t.test('a query can be streamed', async t => {
+t.test('SqliteDriver streams a query', async t => {
   const { db } = await open(t)
   await sql`create table articles (id integer)`.execute(db)
   await sql`insert into articles values (1), (2)`.execute(db)
@@ -244,16 +246,16 @@ t.test('a query can be streamed', async t => {
   t.strictSame(ids, [1, 2])
 })
 
-t.test('changeMark differs after every change, whoever makes it, and after nothing else', async t => {
-  const { db, path } = await open(t)
+t.test('dataVersion changes with every change of any process, and with nothing else', async t => {
+  const { database, db, path } = await open(t)
   const other = new BetterSqlite3(path)
   t.teardown(() => other.close())
   const seen = new Set<number | undefined>()
-  const differs = (what: string) => {
-    const mark = changeMark(db)
-    t.notOk(seen.has(mark), what)
-    seen.add(mark)
-    t.equal(changeMark(db), mark)
+  const differs = (when: string) => {
+    const version = database.dataVersion()
+    t.notOk(seen.has(version), when)
+    seen.add(version)
+    t.equal(database.dataVersion(), version)
   }
   differs('at first')
   await insert(db, 'a')
@@ -267,14 +269,14 @@ t.test('changeMark differs after every change, whoever makes it, and after nothi
   differs('within a transaction')
   await transaction.rollback().execute()
   await labels(db)
-  t.ok(seen.has(changeMark(db)))
+  t.ok(seen.has(database.dataVersion()))
 
   const postgres = openDatabase('postgres://nobody@127.0.0.1:1/nothing')
-  t.equal(changeMark(postgres), undefined)
-  await postgres.destroy()
+  t.equal(postgres.dataVersion(), undefined)
+  await postgres.close()
 })
 
-t.test('where the commit fails, no write of the turn is acknowledged', async t => {
+t.test('GroupCommit rejects all writes of a group whose commit fails', async t => {
   const { db } = await open(t)
   await sql`create table lids (id integer primary key, box integer references boxes (id) deferrable initially deferred)`.execute(db)
   const lid = (box: number) => sql`insert into lids (box) values (${box})`.execute(db)
@@ -286,7 +288,7 @@ t.test('where the commit fails, no write of the turn is acknowledged', async t =
   t.strictSame(await labels(db), ['b'])
 })
 
-t.test('where the commit fails, nobody is told of what was to be committed, and no transaction of the turn stands', async t => {
+t.test('GroupCommit reports no result that depends on uncommitted data when the commit fails', async t => {
   const { db } = await open(t)
   await sql`create table lids (id integer primary key, box integer references boxes (id) deferrable initially deferred)`.execute(db)
   const results = await Promise.allSettled([
@@ -303,7 +305,7 @@ t.test('where the commit fails, nobody is told of what was to be committed, and 
   t.strictSame(await labels(db), ['b, first', 'b, second'])
 })
 
-t.test('a lock that is held too long is an error, and the file is free afterwards', async t => {
+t.test('a write rejects with SQLITE_BUSY after 5 seconds, and later writes succeed', async t => {
   const { db, path } = await open(t)
   const other = new BetterSqlite3(path)
   t.teardown(() => other.close())
@@ -311,13 +313,13 @@ t.test('a lock that is held too long is an error, and the file is free afterward
   const [alone, together] = await Promise.allSettled([insert(db, 'a'), db.transaction().execute(transaction => insert(transaction, 'b'))])
   t.match(alone, { status: 'rejected', reason: { code: 'SQLITE_BUSY' } })
   t.match(together, { status: 'rejected', reason: { code: 'SQLITE_BUSY' } })
-  t.strictSame(await labels(db), [], 'readers are not kept waiting')
+  t.strictSame(await labels(db), [], 'a read does not wait')
   other.exec('rollback')
   await insert(db, 'c')
   t.strictSame(await labels(db), ['c'])
 })
 
-t.test('while another process has the lock, everybody reads, and all who write are refused together', async t => {
+t.test('while another process holds the lock, reads succeed and all writes reject together', async t => {
   const { db, path } = await open(t)
   const other = new BetterSqlite3(path)
   t.teardown(() => other.close())
@@ -331,15 +333,15 @@ t.test('while another process has the lock, everybody reads, and all who write a
   })
   await wait(100)
   t.strictSame(await labels(db), [])
-  t.equal(refused, 0, 'the read did not wait for them')
+  t.equal(refused, 0, 'the read did not wait for the writes')
   await Promise.all(writes)
-  t.ok(performance.now() - begun < 12_000, 'they did not wait 5 s each, one after the other')
+  t.ok(performance.now() - begun < 12_000, 'the writes did not wait 5 s each, one after the other')
   other.exec('rollback')
   await db.transaction().execute(transaction => insert(transaction, 'a'))
   t.strictSame(await labels(db), ['a'])
 })
 
-t.test('who comes late to a lock that is held too long does not go with those who were first', async t => {
+t.test('a later write keeps its own deadline when an earlier one times out on the lock', async t => {
   const { db, path } = await open(t)
   const other = new BetterSqlite3(path)
   t.teardown(() => other.close())
@@ -353,11 +355,11 @@ t.test('who comes late to a lock that is held too long does not go with those wh
   t.strictSame(await labels(db), ['later', 'later, first', 'later, second'])
 })
 
-t.test('a read waits for a lock of another process, where there is no write-ahead log to read beside it', async t => {
+t.test('a read waits for the lock of another process in rollback-journal mode', async t => {
   const path = `${t.testdir()}/boxes.db`
   const other = new BetterSqlite3(path)
   other.exec("create table boxes (label text); insert into boxes values ('one')")
-  const db = new Kysely<Tables>({ dialect: sqliteDialect(new SqliteDriver(new SqliteFile(path, () => new BetterSqlite3(path, { timeout: 0 })))) })
+  const db = new Kysely<Tables>({ dialect: new SqliteDialect(new SqliteDriver(new SqliteFile(path, { connect: path => new BetterSqlite3(path, { timeout: 0 }) }))) })
   t.teardown(async () => {
     other.close()
     await db.destroy()

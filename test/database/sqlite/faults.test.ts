@@ -1,4 +1,4 @@
-// Each fault is a real one, under the service as a process of its own; where a machine does not let it happen, it is skipped.
+// Each fault is real, and the service is a separate process. A fault that the machine does not allow is skipped.
 
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
@@ -8,22 +8,22 @@ import t, { type Test } from 'tap'
 import { bearer, environment, startPool } from '../../support/app.ts'
 import { run, startService, until, type RunningProcess } from '../../support/service-process.ts'
 
-interface Answer { status: number, code: string | undefined, retryAfter: string | null, text: string }
+interface Response { status: number, code: string | undefined, retryAfter: string | null, text: string }
 
-// Node ignores the signal that tells of a file over the limit; what the test runner loads into the process would end it.
+// Node ignores the signal for a file over its size limit. The code that the test runner loads would end the process.
 const ignoreLimitSignal = ['--import', 'data:text/javascript,process.on("SIGXFSZ", () => {})']
 
-/** A service over a file, with 400 articles in it, and what a user gets from it. */
+/** A service on a file with 400 articles, and functions that send requests to it. */
 async function start (t: Test) {
   const pool = await startPool(t)
   const path = `${t.testdir()}/articles.db`
   const variables = environment(pool, { DATABASE_URL: `sqlite:${path}` })
   const service = await startService(t, variables, { nodeArgs: ignoreLimitSignal })
   const headers = { ...bearer(pool.idToken()), 'content-type': 'application/json' }
-  const ask = async (method: string, address: string, body?: object, key?: string): Promise<Answer> => {
-    const response = await fetch(`${service.url}${address}`, { method, headers: { ...headers, ...key !== undefined && { 'idempotency-key': key } }, ...body && { body: JSON.stringify(body) } })
-    const text = await response.text()
-    return { status: response.status, code: /"code":"(\w+)"/.exec(text)?.[1], retryAfter: response.headers.get('retry-after'), text }
+  const ask = async (method: string, address: string, body?: object, key?: string): Promise<Response> => {
+    const reply = await fetch(`${service.url}${address}`, { method, headers: { ...headers, ...key !== undefined && { 'idempotency-key': key } }, ...body && { body: JSON.stringify(body) } })
+    const text = await reply.text()
+    return { status: reply.status, code: /"code":"(\w+)"/.exec(text)?.[1], retryAfter: reply.headers.get('retry-after'), text }
   }
   const create = (name: string, key?: string) => ask('POST', '/articles', { name }, key)
   t.equal((await create('first')).status, 201)
@@ -33,11 +33,11 @@ async function start (t: Test) {
   return { path, variables, service, ask, create, ready: () => ask('GET', '/health/ready') }
 }
 
-/** That an answer is the contract's 503, which says nothing of the inside, and that the log says what is the matter. */
-async function checkRefusal (t: Test, answer: Answer, { output }: RunningProcess, reason: RegExp): Promise<void> {
-  t.match(answer, { status: 503, code: 'storage_unavailable', retryAfter: '1' })
-  t.notMatch(answer.text, /sqlite|disk|lock|malformed|\.db|\bat /i)
-  // The log is written later than the answer.
+/** Checks that a response is the contract's 503 without internals, and that the log names the reason. */
+async function checkRefusal (t: Test, response: Response, { output }: RunningProcess, reason: RegExp): Promise<void> {
+  t.match(response, { status: 503, code: 'storage_unavailable', retryAfter: '1' })
+  t.notMatch(response.text, /sqlite|disk|lock|malformed|\.db|\bat /i)
+  // The log line is written after the response.
   await until(() => output.stdout.split('\n').some(line => line.includes('"level":50') && reason.test(line)))
 }
 
@@ -45,31 +45,31 @@ function skip (t: Test, reason: string): void {
   t.pass(reason, { skip: true })
 }
 
-/** What prlimit says to a process: how large its files may be. */
+/** Sets the maximum size of a process's files. */
 function limitFiles (pid: number | undefined, bytes: string): boolean {
   return spawnSync('prlimit', ['--pid', `${pid}`, `--fsize=${bytes}:unlimited`]).status === 0
 }
 
-t.test('storage that is full refuses writes, reads go on, and writes too once there is space', async t => {
+t.test('a full disk rejects writes, allows reads, and allows writes again once there is space', async t => {
   const { service, ask, create, ready } = await start(t)
-  if (!limitFiles(service.child.pid, '300000')) return skip(t, 'there is no prlimit here')
+  if (!limitFiles(service.child.pid, '300000')) return skip(t, 'needs prlimit')
   let created = 1
-  let answer = await create('more')
-  for (; answer.status === 201 && created < 200; created++) answer = await create('more')
-  await checkRefusal(t, answer, service, /SQLITE_(FULL|IOERR)/)
+  let response = await create('more')
+  for (; response.status === 201 && created < 200; created++) response = await create('more')
+  await checkRefusal(t, response, service, /SQLITE_(FULL|IOERR)/)
   await checkRefusal(t, await create('keyed', 'a key'), service, /SQLITE_(FULL|IOERR)/)
   t.equal((await ask('GET', '/articles')).status, 200)
   t.equal((await ready()).status, 200)
   limitFiles(service.child.pid, 'unlimited')
   t.equal((await create('keyed', 'a key')).status, 201)
   const { length } = JSON.parse((await ask('GET', '/articles?after=400&limit=100')).text)
-  t.equal(length, created, 'what was acknowledged, and nothing else')
+  t.equal(length, created, 'exactly the acknowledged articles are stored')
 })
 
-t.test('a file that turned read-only refuses writes, reads go on, and writes too once it is writable', async t => {
+t.test('a read-only file rejects writes, allows reads, and allows writes again once it is writable', async t => {
   const { path, service, ask, create, ready } = await start(t)
   const chattr = (flag: string) => spawnSync('chattr', [flag, path, `${path}-wal`]).status === 0
-  if (!chattr('+i')) return skip(t, 'chattr +i is not allowed here')
+  if (!chattr('+i')) return skip(t, 'needs permission for chattr +i')
   try {
     await checkRefusal(t, await create('refused'), service, /SQLITE_(READONLY|IOERR)/)
     t.equal((await ask('GET', '/articles')).status, 200)
@@ -80,7 +80,7 @@ t.test('a file that turned read-only refuses writes, reads go on, and writes too
   t.equal((await create('taken')).status, 201)
 })
 
-t.test('a lock that another process holds refuses writes after a while, and reads go on', async t => {
+t.test('a lock of another process rejects writes after 5 seconds, and allows reads', async t => {
   const { path, service, ask, create, ready } = await start(t)
   const other = new BetterSqlite3(path)
   t.teardown(() => other.close())
@@ -93,12 +93,12 @@ t.test('a lock that another process holds refuses writes after a while, and read
     t.equal((await ready()).status, 200)
   }
   t.ok(reads > 1, `${reads} reads while the writes waited`)
-  for (const answer of await refused) await checkRefusal(t, answer, service, /SQLITE_BUSY/)
+  for (const response of await refused) await checkRefusal(t, response, service, /SQLITE_BUSY/)
   other.exec('rollback')
   t.equal((await create('b', 'a key')).status, 201)
 })
 
-t.test('a damaged file is refused while the service runs, and keeps it from starting, with nothing written over', async t => {
+t.test('a damaged file rejects requests and prevents the next start, and is not overwritten', async t => {
   const { path, variables, service, ask, create, ready } = await start(t)
   const file = new BetterSqlite3(path)
   file.pragma('wal_checkpoint(truncate)')
@@ -107,8 +107,8 @@ t.test('a damaged file is refused while the service runs, and keeps it from star
   const descriptor = openSync(path, 'r+')
   for (let page = 1; page < pages; page++) writeSync(descriptor, Buffer.alloc(4096, 0xab), 0, 4096, page * 4096)
   closeSync(descriptor)
-  for (const answer of [await ask('GET', '/articles'), await create('refused'), await ready()]) {
-    await checkRefusal(t, answer, service, /SQLITE_CORRUPT/)
+  for (const response of [await ask('GET', '/articles'), await create('refused'), await ready()]) {
+    await checkRefusal(t, response, service, /SQLITE_CORRUPT/)
   }
   service.child.kill('SIGTERM')
   t.equal(await service.exited, 0)
@@ -116,16 +116,16 @@ t.test('a damaged file is refused while the service runs, and keeps it from star
   const damaged = readFileSync(path)
   const { exited, output } = run(t, 'src/server.ts', { PORT: '0', ...variables })
   t.equal(await exited, 1)
-  t.match(output.stderr, /^The service cannot start: the database that DATABASE_URL names cannot be used: database disk image is malformed \(SQLITE_CORRUPT\)\n$/)
+  t.match(output.stderr, /^The service cannot start: the database in DATABASE_URL is unusable: database disk image is malformed \(SQLITE_CORRUPT\)\n$/)
   t.ok(damaged.equals(readFileSync(path)))
 })
 
-t.test('a file that is moved away refuses everything at the next write, and the service goes on when it is back', async t => {
+t.test('a moved file rejects everything from the next write, and the service recovers when the file is back', async t => {
   const { path, service, ask, create, ready } = await start(t)
   renameSync(path, `${path}.moved`)
   await checkRefusal(t, await create('refused'), service, /SQLITE_READONLY_DBMOVED/)
-  for (const answer of [await ask('GET', '/articles'), await create('refused', 'a key'), await ready()]) {
-    await checkRefusal(t, answer, service, /SQLITE_READONLY_DBMOVED/)
+  for (const response of [await ask('GET', '/articles'), await create('refused', 'a key'), await ready()]) {
+    await checkRefusal(t, response, service, /SQLITE_READONLY_DBMOVED/)
   }
   renameSync(`${path}.moved`, path)
   await until(async () => (await ready()).status === 200)

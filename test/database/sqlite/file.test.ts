@@ -2,26 +2,28 @@ import { cpSync, existsSync, readFileSync, renameSync, rmSync, writeFileSync } f
 import BetterSqlite3 from 'better-sqlite3'
 import { sql } from 'kysely'
 import t, { type Test } from 'tap'
-import { changeMark, openDatabase, replaceFile } from '../../../src/database/open.ts'
+import type { DatabaseHandle } from '../../../src/database/handle.ts'
+import { openDatabase } from '../../../src/database/open.ts'
 import { SqliteFile } from '../../../src/database/sqlite/file.ts'
 import type { Database } from '../../../src/database/tables.ts'
 
 const displaced = { code: 'SQLITE_READONLY_DBMOVED' }
 
-async function open (t: Test): Promise<{ db: Database, path: string }> {
+async function open (t: Test): Promise<{ database: DatabaseHandle, db: Database, path: string }> {
   const path = `${t.testdir()}/boxes.db`
-  const db = openDatabase(`sqlite:${path}`)
-  t.teardown(() => db.destroy())
+  const database = openDatabase(`sqlite:${path}`)
+  const { db } = database
+  t.teardown(() => database.close())
   await sql`create table boxes (label text)`.execute(db)
   await insert(db, 'before')
-  return { db, path }
+  return { database, db, path }
 }
 
 const insert = (db: Database, label: string) => sql`insert into boxes values (${label})`.execute(db)
 const labels = async (db: Database) => (await sql<{ label: string }>`select label from boxes`.execute(db)).rows.map(({ label }) => label)
 const nothing = async () => {}
 
-/** The labels in a file, by itself. */
+/** The labels that another connection reads from a file. */
 function labelsIn (path: string): unknown[] {
   const file = new BetterSqlite3(path, { readonly: true })
   try {
@@ -31,95 +33,97 @@ function labelsIn (path: string): unknown[] {
   }
 }
 
-t.test('a write is not acknowledged once the file is not where it was, and nothing is read any more', async t => {
+t.test('SqliteFile rejects writes, reads and the data version after a file was deleted', async t => {
   const writes: Record<string, (db: Database) => Promise<unknown>> = {
     alone: (db: Database) => insert(db, 'lost'),
-    together: (db: Database) => Promise.all([insert(db, 'lost'), insert(db, 'lost, too')]),
+    together: (db: Database) => Promise.all([insert(db, 'lost'), insert(db, 'also lost')]),
     'in a transaction': (db: Database) => db.transaction().execute(transaction => insert(transaction, 'lost'))
   }
   for (const [how, write] of Object.entries(writes)) {
     for (const suffix of ['', '-wal', '-shm']) {
-      const { db, path } = await open(t)
+      const { database, db, path } = await open(t)
       rmSync(`${path}${suffix}`)
       await t.rejects(async () => write(db), displaced, `${how}, boxes.db${suffix}`)
       await t.rejects(labels(db), displaced)
       await t.rejects(insert(db, 'later'), displaced)
-      t.throws(() => changeMark(db), displaced)
+      t.throws(() => database.dataVersion(), displaced)
     }
   }
 })
 
-t.test('where the log or its index was deleted, the file is opened anew, and has all that was acknowledged', async t => {
+t.test('replaceFile opens the file again after its log or index was deleted, and no write is lost', async t => {
   for (const suffix of ['-wal', '-shm']) {
-    const { db, path } = await open(t)
-    const before = changeMark(db)
-    t.equal(await replaceFile(db, nothing), false)
+    const { database, db, path } = await open(t)
+    const before = database.dataVersion()
+    t.equal(await database.replaceFile(nothing), false)
     rmSync(`${path}${suffix}`)
-    t.equal(await replaceFile(db, nothing), true)
-    t.not(changeMark(db), before)
+    t.equal(await database.replaceFile(nothing), true)
+    t.not(database.dataVersion(), before)
     await insert(db, 'after')
     t.strictSame(await labels(db), ['before', 'after'])
-    t.equal(await replaceFile(db, nothing), false)
+    t.equal(await database.replaceFile(nothing), false)
   }
 })
 
-t.test('where the file was moved, it has all that was acknowledged, and the file in its place has none of it', async t => {
-  const { db, path } = await open(t)
+t.test('replaceFile leaves all acknowledged writes in a moved file, and adds none to the new one', async t => {
+  const { database, db, path } = await open(t)
   const other = new BetterSqlite3(`${path}.other`)
   other.exec("create table boxes (label text); insert into boxes values ('other')")
   other.close()
 
   renameSync(path, `${path}.moved`)
-  await t.rejects(replaceFile(db, nothing), displaced)
+  await t.rejects(database.replaceFile(nothing), displaced)
   await t.rejects(labels(db), displaced)
   cpSync(`${path}.other`, path)
-  await t.rejects(replaceFile(db, nothing), displaced, 'it may still be on its way')
-  await t.rejects(replaceFile(db, async () => { throw new Error('not fit') }), { message: 'not fit' })
-  await t.rejects(labels(db), displaced, 'what is not fit is not used')
-  t.equal(await replaceFile(db, nothing), true)
+  await t.rejects(database.replaceFile(nothing), displaced, 'the copy may still be in progress')
+  await t.rejects(database.replaceFile(async () => { throw new Error('unusable') }), { message: 'unusable' })
+  await t.rejects(labels(db), displaced, 'a file whose preparation failed is not used')
+  t.equal(await database.replaceFile(nothing), true)
   t.strictSame(await labels(db), ['other'])
   await insert(db, 'after')
   t.strictSame(labelsIn(`${path}.moved`), ['before'])
   t.strictSame(await labels(db), ['other', 'after'])
 })
 
-t.test('a moved file is not let go of while a reader keeps the log from being emptied', async t => {
-  const { db, path } = await open(t)
+t.test('replaceFile keeps a moved file open while a reader blocks the checkpoint', async t => {
+  const { database, path } = await open(t)
   const reader = new BetterSqlite3(path)
   t.teardown(() => reader.close())
   reader.exec('begin; select * from boxes')
   cpSync(path, `${path}.other`)
   renameSync(`${path}.other`, path)
-  await t.rejects(replaceFile(db, nothing), displaced)
+  await t.rejects(database.replaceFile(nothing), displaced)
   reader.exec('commit')
-  await t.rejects(replaceFile(db, nothing), displaced)
-  t.equal(await replaceFile(db, nothing), true)
+  await t.rejects(database.replaceFile(nothing), displaced)
+  t.equal(await database.replaceFile(nothing), true)
 })
 
-t.test('a file that is still being copied into its place is not used', async t => {
-  const { db, path } = await open(t)
+t.test('replaceFile waits until a file is completely copied', async t => {
+  const { database, db, path } = await open(t)
   rmSync(path)
   writeFileSync(path, '')
-  for (let look = 0; look < 3; look++) await t.rejects(replaceFile(db, nothing), displaced, 'it is empty')
+  for (let look = 0; look < 3; look++) await t.rejects(database.replaceFile(nothing), displaced, 'the file is empty')
   const other = new BetterSqlite3(`${path}.other`)
   other.exec("create table boxes (label text); insert into boxes values ('other')")
   other.close()
   const whole = readFileSync(`${path}.other`)
   writeFileSync(path, whole.subarray(0, 4096))
-  await t.rejects(replaceFile(db, nothing), displaced)
+  await t.rejects(database.replaceFile(nothing), displaced)
   writeFileSync(path, whole)
-  await t.rejects(replaceFile(db, nothing), displaced, 'it has grown since')
-  t.equal(await replaceFile(db, nothing), true)
+  await t.rejects(database.replaceFile(nothing), displaced, 'the file has grown')
+  t.equal(await database.replaceFile(nothing), true)
   t.strictSame(await labels(db), ['other'])
 })
 
-t.test('a file that is replaced while it is being opened is not used', async t => {
+t.test('SqliteFile rejects a file that is replaced while it is opened', async t => {
   const path = `${t.testdir()}/boxes.db`
   for (const name of [path, `${path}.other`]) new BetterSqlite3(name).exec('create table boxes (label text)').close()
-  const file = new SqliteFile(path, () => {
-    const opened = new BetterSqlite3(path)
-    if (existsSync(`${path}.other`)) renameSync(`${path}.other`, path)
-    return opened
+  const file = new SqliteFile(path, {
+    connect: () => {
+      const opened = new BetterSqlite3(path)
+      if (existsSync(`${path}.other`)) renameSync(`${path}.other`, path)
+      return opened
+    }
   })
   t.teardown(() => file.close())
   t.throws(() => file.open(), displaced)

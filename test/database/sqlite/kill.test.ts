@@ -5,37 +5,36 @@ import { bearer, environment, startPool } from '../../support/app.ts'
 import { startService, until, type RunningService } from '../../support/service-process.ts'
 
 const kills = 6
-const clients = 4
-/** How much is acknowledged at least between two kills. */
-const leastAnswers = 20
+const clientCount = 4
+const minResponsesBetweenKills = 20
 
-t.test('what was acknowledged is there after the service was killed again and again while it was writing', async t => {
+t.test('every acknowledged write survives six kills of the service', async t => {
   const pool = await startPool(t)
   const path = `${t.testdir()}/articles.db`
   const variables = environment(pool, { DATABASE_URL: `sqlite:${path}` })
-  const clerks = Array.from({ length: clients }, (_, n) => new Clerk(n, bearer(pool.idToken({ sub: `clerk ${n}`, 'cognito:username': `clerk${n}`, email: `clerk${n}@example.com` }))))
+  const clients = Array.from({ length: clientCount }, (_, n) => new Client(n, bearer(pool.idToken({ sub: `client ${n}`, 'cognito:username': `client${n}`, email: `client${n}@example.com` }))))
   let service = await startService(t, variables, { covered: false })
   for (let kill = 0; kill < kills; kill++) {
     const killed = service.exited
-    const work = clerks.map(clerk => clerk.workUntil(killed, service))
-    const enough = leastAnswers * (1 + Math.random()) + answers(clerks)
-    await until(() => answers(clerks) > enough)
+    const work = clients.map(client => client.workUntil(killed, service))
+    const enough = minResponsesBetweenKills * (1 + Math.random()) + countResponses(clients)
+    await until(() => countResponses(clients) > enough)
     service.child.kill('SIGKILL')
     t.equal(await killed, 'SIGKILL')
     await Promise.all(work)
     service = await startService(t, variables, { covered: false })
   }
-  for (const clerk of clerks) await clerk.retryAll(service)
+  for (const client of clients) await client.retryAll(service)
   service.child.kill('SIGTERM')
   t.equal(await service.exited, 0)
-  checkFile(t, path, clerks)
+  checkFile(t, path, clients)
 })
 
-function answers (clerks: Clerk[]): number {
-  return clerks.reduce((sum, { answers }) => sum + answers, 0)
+function countResponses (clients: Client[]): number {
+  return clients.reduce((sum, { responses }) => sum + responses, 0)
 }
 
-function checkFile (t: Test, path: string, clerks: Clerk[]): void {
+function checkFile (t: Test, path: string, clients: Client[]): void {
   const file = new BetterSqlite3(path, { readonly: true })
   t.teardown(() => file.close())
   t.equal(file.pragma('integrity_check', { simple: true }), 'ok')
@@ -45,24 +44,24 @@ function checkFile (t: Test, path: string, clerks: Clerk[]): void {
     stored.set(id, name)
     named.set(name, (named.get(name) ?? 0) + 1)
   }
-  const created = clerks.flatMap(clerk => [...clerk.created])
-  const changed = clerks.flatMap(clerk => [...clerk.changed])
-  const keyed = clerks.flatMap(clerk => [...clerk.keyed.values()])
+  const created = clients.flatMap(client => [...client.created])
+  const changed = clients.flatMap(client => [...client.changed])
+  const keyed = clients.flatMap(client => [...client.keyed.values()])
   t.ok(created.length > kills && changed.length > 0 && keyed.length > kills, `${created.length} created, ${changed.length} changed, ${keyed.length} with a key`)
-  t.strictSame(created.filter(([id, name]) => stored.get(id) !== name), [], 'every article that was acknowledged')
-  t.strictSame(changed.filter(([id, names]) => !names.includes(stored.get(id) ?? '')), [], 'every change that was acknowledged, or one after it')
-  t.strictSame(keyed.filter(name => named.get(name) !== 1), [], 'one article for each key')
+  t.strictSame(created.filter(([id, name]) => stored.get(id) !== name), [], 'every acknowledged article')
+  t.strictSame(changed.filter(([id, names]) => !names.includes(stored.get(id) ?? '')), [], 'every acknowledged change, or a later one')
+  t.strictSame(keyed.filter(name => named.get(name) !== 1), [], 'one article per key')
 }
 
-/** A client that remembers what it was told. */
-class Clerk {
-  /** Names by id, as they were acknowledged. */
+/** A client that records every response. */
+class Client {
+  /** The acknowledged names by id. */
   readonly created = new Map<number, string>()
-  /** By id of the article: the name that was acknowledged last, and those sent after it. */
+  /** By id of the article: the last acknowledged name, and the names sent after it. */
   readonly changed = new Map<number, string[]>()
-  /** Names by key; all were sent, and not all were answered. */
+  /** The names by key. All were sent, and some have no response. */
   readonly keyed = new Map<string, string>()
-  answers = 0
+  responses = 0
   readonly #number: number
   readonly #headers: Record<string, string>
   #count = 0
@@ -73,15 +72,15 @@ class Clerk {
     this.#headers = { ...headers, 'content-type': 'application/json' }
   }
 
-  async workUntil (gone: Promise<unknown>, service: RunningService): Promise<void> {
-    while (await Promise.race([gone, undefined]) === undefined) {
-      // A service that is killed breaks connections off, and refuses new ones.
+  async workUntil (exited: Promise<unknown>, service: RunningService): Promise<void> {
+    while (await Promise.race([exited, undefined]) === undefined) {
+      // A killed service resets its connections and rejects new ones.
       await this.#work(service.url).catch((error: unknown) => { if (!(error instanceof TypeError)) throw error })
     }
   }
 
   async #work (url: string): Promise<void> {
-    const name = `clerk ${this.#number}, article ${this.#count++}`
+    const name = `client ${this.#number}, article ${this.#count++}`
     const { id } = await this.#send('POST', `${url}/articles`, name)
     this.created.set(id, name)
 
@@ -104,8 +103,8 @@ class Clerk {
   async #send (method: string, url: string, name: string, key?: string): Promise<{ id: number }> {
     const response = await fetch(url, { method, headers: { ...this.#headers, ...key !== undefined && { 'idempotency-key': key } }, body: JSON.stringify({ name }) })
     const body: { id: number, code?: string } = Object(await response.json())
-    if (!response.ok) throw new Error(`${method} ${url} was answered with ${response.status} ${body.code}`)
-    this.answers++
+    if (!response.ok) throw new Error(`${method} ${url} failed with ${response.status} ${body.code}`)
+    this.responses++
     return body
   }
 }

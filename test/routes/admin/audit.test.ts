@@ -11,9 +11,10 @@ import { startApp } from '../../support/app.ts'
 import { administrator, codes, person } from '../../support/people.ts'
 
 t.test('what cannot be noted in the audit trail is not done', async t => {
-  const db = openDatabase('sqlite::memory:')
-  t.teardown(() => db.destroy())
-  await migrateToLatest(db)
+  const database = openDatabase('sqlite::memory:')
+  const { db } = database
+  t.teardown(() => database.close())
+  await migrateToLatest(database)
   const issuer = 'https://issuer.example/pool'
   const root = userActor({ username: 'root', issuer, subject: 'subject-of-root' })
   const alice = await addUser(db, root, { username: 'alice', email: 'alice@example.com', issuer, sub: 'subject-of-alice' })

@@ -179,7 +179,7 @@ export interface paths {
         };
         /**
          * Can requests be served
-         * @description Keys in hand, database answering, migrations applied.
+         * @description Keys in hand, database answering, migrations applied. The answer of the database is cached for a second.
          */
         get: operations["getReadiness"];
         put?: never;
@@ -291,7 +291,7 @@ export interface components {
         };
         /**
          * Problem
-         * @description What went wrong (RFC 9457). `code` is for programs, `detail` for people.
+         * @description A problem detail (RFC 9457). `code` is for programs, `detail` for people.
          */
         Problem: {
             /**
@@ -299,7 +299,7 @@ export interface components {
              * @example urn:problem-type:articles:invalid_auth_token
              */
             type: string;
-            /** @example The token is refused */
+            /** @example The token is not valid */
             title: string;
             /**
              * Format: int32
@@ -499,9 +499,9 @@ export interface operations {
     listAudit: {
         parameters: {
             query?: {
-                /** @description The most members of the answer. */
+                /** @description The largest number of members in the response. */
                 limit?: number;
-                /** @description The id after which the page begins, in its order. */
+                /** @description The page starts after this id, in the order of the list. */
                 after?: number;
             };
             header?: never;
@@ -513,21 +513,21 @@ export interface operations {
             /** @description A page of the audit trail. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    /** @description `rel="next"`: the next page, while there is one (RFC 8288). */
                     Link?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -535,24 +535,24 @@ export interface operations {
                     "application/json": components["schemas"]["AuditEntry"][];
                 };
             };
-            /** @description The client has this page already. */
+            /** @description The representation still has the entity tag in `If-None-Match`. */
             304: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    /** @description `rel="next"`: the next page, while there is one (RFC 8288). */
                     Link?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -561,13 +561,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -575,18 +575,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -594,16 +594,33 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -614,15 +631,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -630,16 +647,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -647,18 +664,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -671,13 +688,13 @@ export interface operations {
     listUsers: {
         parameters: {
             query?: {
-                /** @description The most members of the answer. */
+                /** @description The largest number of members in the response. */
                 limit?: number;
-                /** @description The id after which the page begins, in its order. */
+                /** @description The page starts after this id, in the order of the list. */
                 after?: number;
                 /** @description By id: the oldest or the newest first. */
                 order?: "asc" | "desc";
-                /** @description at most 50 characters, in any case, without NUL or lone surrogates. A page of a search may be short, or empty, while there is more: follow its Link */
+                /** @description at most 50 characters, in any case, without NUL or lone surrogates. A page of a search may be short or empty while there are more results: follow its Link header */
                 q?: string;
             };
             header?: never;
@@ -689,21 +706,21 @@ export interface operations {
             /** @description A page of users. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    /** @description `rel="next"`: the next page, while there is one (RFC 8288). */
                     Link?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -711,24 +728,24 @@ export interface operations {
                     "application/json": components["schemas"]["User"][];
                 };
             };
-            /** @description The client has this page already. */
+            /** @description The representation still has the entity tag in `If-None-Match`. */
             304: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    /** @description `rel="next"`: the next page, while there is one (RFC 8288). */
                     Link?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -737,13 +754,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -751,18 +768,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -770,16 +787,33 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -790,15 +824,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -806,16 +840,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -823,18 +857,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -860,15 +894,15 @@ export interface operations {
             /** @description The user. */
             201: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Where the new resource is. */
+                    /** @description The path of the new resource. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -879,13 +913,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -893,18 +927,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -912,16 +946,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -929,16 +963,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something else has the name already: `conflict`. */
+            /** @description The request conflicts with another resource: `conflict`. */
             409: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -949,13 +983,13 @@ export interface operations {
             /** @description The body is too large: `payload_too_large`. */
             413: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -963,16 +997,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            /** @description The Content-Type is not JSON: `unsupported_media_type`. */
             415: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -983,15 +1017,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -999,16 +1033,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1016,18 +1050,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1052,19 +1086,19 @@ export interface operations {
             /** @description The user. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -1072,22 +1106,22 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description The client has it already. */
+            /** @description The representation still has the entity tag in `If-None-Match`. */
             304: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -1096,13 +1130,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1110,18 +1144,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1129,16 +1163,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1146,16 +1180,33 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing: `not_found`. */
+            /** @description The resource does not exist: `not_found`. */
             404: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1166,15 +1217,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1182,16 +1233,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1199,18 +1250,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1223,7 +1274,10 @@ export interface operations {
     removeUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The entity tags that the resource may have. With any other tag the response is 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @example 1 */
                 id: number;
@@ -1235,13 +1289,13 @@ export interface operations {
             /** @description The user is gone. */
             204: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1250,13 +1304,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1264,18 +1318,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1283,16 +1337,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1300,16 +1354,33 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing: `not_found`. */
+            /** @description The resource does not exist: `not_found`. */
             404: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1320,13 +1391,13 @@ export interface operations {
             /** @description The body is too large: `payload_too_large`. */
             413: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1334,16 +1405,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            /** @description The Content-Type is not JSON: `unsupported_media_type`. */
             415: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1354,15 +1425,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1370,16 +1441,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1387,18 +1458,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1411,7 +1482,10 @@ export interface operations {
     changeUser: {
         parameters: {
             query?: never;
-            header?: never;
+            header?: {
+                /** @description The entity tags that the resource may have. With any other tag the response is 412. */
+                "if-match"?: string;
+            };
             path: {
                 /** @example 1 */
                 id: number;
@@ -1427,14 +1501,16 @@ export interface operations {
             /** @description The user. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
+                    ETag?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1444,13 +1520,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1458,18 +1534,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1477,16 +1553,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1494,16 +1570,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing: `not_found`. */
+            /** @description The resource does not exist: `not_found`. */
             404: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1511,16 +1587,33 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something else has the name already: `conflict`. */
+            /** @description The request conflicts with another resource: `conflict`. */
             409: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1531,13 +1624,13 @@ export interface operations {
             /** @description The body is too large: `payload_too_large`. */
             413: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1545,16 +1638,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            /** @description The Content-Type is not JSON: `unsupported_media_type`. */
             415: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1565,15 +1658,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1581,16 +1674,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1598,18 +1691,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1634,13 +1727,13 @@ export interface operations {
             /** @description They are over. */
             204: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1649,13 +1742,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1663,18 +1756,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1682,16 +1775,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1699,16 +1792,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing: `not_found`. */
+            /** @description The resource does not exist: `not_found`. */
             404: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1716,16 +1809,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something else has the name already: `conflict`. */
+            /** @description The request conflicts with another resource: `conflict`. */
             409: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1736,13 +1829,13 @@ export interface operations {
             /** @description The body is too large: `payload_too_large`. */
             413: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1750,16 +1843,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            /** @description The Content-Type is not JSON: `unsupported_media_type`. */
             415: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1770,15 +1863,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1786,16 +1879,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1803,18 +1896,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1827,13 +1920,13 @@ export interface operations {
     listArticles: {
         parameters: {
             query?: {
-                /** @description The most members of the answer. */
+                /** @description The largest number of members in the response. */
                 limit?: number;
-                /** @description The id after which the page begins, in its order. */
+                /** @description The page starts after this id, in the order of the list. */
                 after?: number;
                 /** @description By id: the oldest or the newest first. */
                 order?: "asc" | "desc";
-                /** @description at most 50 characters, in any case, without NUL or lone surrogates. A page of a search may be short, or empty, while there is more: follow its Link */
+                /** @description at most 50 characters, in any case, without NUL or lone surrogates. A page of a search may be short or empty while there are more results: follow its Link header */
                 q?: string;
             };
             header?: never;
@@ -1845,21 +1938,21 @@ export interface operations {
             /** @description A page of articles. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    /** @description `rel="next"`: the next page, while there is one (RFC 8288). */
                     Link?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -1867,24 +1960,24 @@ export interface operations {
                     "application/json": components["schemas"]["Article"][];
                 };
             };
-            /** @description The client has this page already. */
+            /** @description The representation still has the entity tag in `If-None-Match`. */
             304: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description `rel="next"`: where the list goes on, while there is more (RFC 8288). */
+                    /** @description `rel="next"`: the next page, while there is one (RFC 8288). */
                     Link?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -1893,13 +1986,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1907,18 +2000,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -1926,16 +2019,33 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1946,15 +2056,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -1962,16 +2072,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -1979,18 +2089,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2005,7 +2115,7 @@ export interface operations {
             query?: never;
             header?: {
                 /**
-                 * @description Makes a retry safe for 24 hours: the same key and body give the same answer.
+                 * @description Makes a retry safe for 24 hours. The same key and body get the same response.
                  * @example 8e03978e-40d5-43e8-bc93-6894a57f9324
                  */
                 "idempotency-key"?: string;
@@ -2022,15 +2132,15 @@ export interface operations {
             /** @description The article. */
             201: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Where the new resource is. */
+                    /** @description The path of the new resource. */
                     Location?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
@@ -2043,13 +2153,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2057,18 +2167,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -2076,16 +2186,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2096,13 +2206,13 @@ export interface operations {
             /** @description The body is too large: `payload_too_large`. */
             413: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2110,16 +2220,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            /** @description The Content-Type is not JSON: `unsupported_media_type`. */
             415: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2127,16 +2237,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The idempotency key came before with another body: `idempotency_mismatch`. */
+            /** @description The idempotency key was used with another body: `idempotency_mismatch`. */
             422: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2147,15 +2257,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2163,16 +2273,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2180,18 +2290,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2216,19 +2326,19 @@ export interface operations {
             /** @description The article. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -2236,22 +2346,22 @@ export interface operations {
                     "application/json": components["schemas"]["Article"];
                 };
             };
-            /** @description The client has it already. */
+            /** @description The representation still has the entity tag in `If-None-Match`. */
             304: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
-                    /** @description The answer depends on who asks. */
+                    /** @description The request headers that the response depends on. */
                     Vary?: string;
                     [name: string]: unknown;
                 };
@@ -2260,13 +2370,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2274,18 +2384,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -2293,16 +2403,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2310,16 +2420,33 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing: `not_found`. */
+            /** @description The resource does not exist: `not_found`. */
             404: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
+                    "Access-Control-Allow-Origin"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
+            412: {
+                headers: {
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
+                    RateLimit?: string;
+                    /** @description The rate limit and its window in seconds. */
+                    "RateLimit-Policy"?: string;
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    "X-Request-Id"?: string;
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2330,15 +2457,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2346,16 +2473,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2363,18 +2490,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2388,7 +2515,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Only where the representation still has this entity tag. */
+                /** @description The entity tags that the resource may have. With any other tag the response is 412. */
                 "if-match"?: string;
             };
             path: {
@@ -2402,13 +2529,13 @@ export interface operations {
             /** @description It is gone. */
             204: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2417,13 +2544,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2431,18 +2558,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -2450,16 +2577,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2467,16 +2594,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing: `not_found`. */
+            /** @description The resource does not exist: `not_found`. */
             404: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2484,16 +2611,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It has changed since it was read: `precondition_failed`. */
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
             412: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2504,13 +2631,13 @@ export interface operations {
             /** @description The body is too large: `payload_too_large`. */
             413: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2518,16 +2645,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            /** @description The Content-Type is not JSON: `unsupported_media_type`. */
             415: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2538,15 +2665,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2554,16 +2681,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2571,18 +2698,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2596,7 +2723,7 @@ export interface operations {
         parameters: {
             query?: never;
             header?: {
-                /** @description Only where the representation still has this entity tag. */
+                /** @description The entity tags that the resource may have. With any other tag the response is 412. */
                 "if-match"?: string;
             };
             path: {
@@ -2614,13 +2741,13 @@ export interface operations {
             /** @description The article. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     /** @description The entity tag of this representation, for `If-None-Match` and `If-Match`. */
                     ETag?: string;
@@ -2633,13 +2760,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2647,18 +2774,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -2666,16 +2793,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2683,16 +2810,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description There is no such thing: `not_found`. */
+            /** @description The resource does not exist: `not_found`. */
             404: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2700,16 +2827,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description It has changed since it was read: `precondition_failed`. */
+            /** @description The resource has changed since the client read it: `precondition_failed`. */
             412: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2720,13 +2847,13 @@ export interface operations {
             /** @description The body is too large: `payload_too_large`. */
             413: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2734,16 +2861,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            /** @description The Content-Type is not JSON: `unsupported_media_type`. */
             415: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2754,15 +2881,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2770,16 +2897,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2787,18 +2914,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2827,13 +2954,13 @@ export interface operations {
             /** @description The user is known already. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2844,15 +2971,15 @@ export interface operations {
             /** @description The user has been added, or bound. */
             201: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Where the new resource is. */
+                    /** @description The path of the new resource. */
                     Location?: string;
                     [name: string]: unknown;
                 };
@@ -2863,13 +2990,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2877,18 +3004,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -2896,16 +3023,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something else has the name already: `conflict`. */
+            /** @description The request conflicts with another resource: `conflict`. */
             409: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2916,13 +3043,13 @@ export interface operations {
             /** @description The body is too large: `payload_too_large`. */
             413: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2930,16 +3057,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            /** @description The Content-Type is not JSON: `unsupported_media_type`. */
             415: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2950,15 +3077,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -2966,16 +3093,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -2983,18 +3110,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -3016,13 +3143,13 @@ export interface operations {
             /** @description It is. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3033,15 +3160,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -3049,16 +3176,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3066,18 +3193,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -3099,13 +3226,13 @@ export interface operations {
             /** @description They can. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3116,15 +3243,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -3132,16 +3259,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3149,18 +3276,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -3182,15 +3309,15 @@ export interface operations {
             /** @description The verified user. */
             200: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Kept by the client alone, and asked for again each time. */
+                    /** @description Only the client itself may cache the response, and revalidates it each time. */
                     "Cache-Control"?: string;
                     [name: string]: unknown;
                 };
@@ -3198,18 +3325,18 @@ export interface operations {
                     "application/json": components["schemas"]["Me"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -3217,16 +3344,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3237,15 +3364,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -3253,16 +3380,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3270,18 +3397,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -3303,13 +3430,13 @@ export interface operations {
             /** @description They are over. */
             204: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3318,13 +3445,13 @@ export interface operations {
             /** @description The request is not valid: `validation_failed` with `errors`, or `malformed_json`. */
             400: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3332,18 +3459,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
+            /** @description The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`. */
             401: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description The challenge (RFC 6750), with `error` and `error_description` where a token was refused. */
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
                     "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
@@ -3351,16 +3478,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
             403: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3371,13 +3498,13 @@ export interface operations {
             /** @description The body is too large: `payload_too_large`. */
             413: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3385,16 +3512,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description The body is not JSON by its Content-Type: `unsupported_media_type`. */
+            /** @description The Content-Type is not JSON: `unsupported_media_type`. */
             415: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3405,15 +3532,15 @@ export interface operations {
             /** @description Too many requests: `rate_limited`. */
             429: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
@@ -3421,16 +3548,16 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Something unforeseen, logged under the request id: `internal_error`. */
+            /** @description An unexpected error, logged under the request id: `internal_error`. */
             500: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
                     [name: string]: unknown;
                 };
@@ -3438,18 +3565,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description For the moment: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
+            /** @description Temporarily unavailable: `identity_provider_unavailable`, `storage_unavailable`, `overloaded`. */
             503: {
                 headers: {
-                    /** @description What is left of the limit, and for how long (draft-ietf-httpapi-ratelimit-headers). */
+                    /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
                     RateLimit?: string;
-                    /** @description The limit and its window. */
+                    /** @description The rate limit and its window in seconds. */
                     "RateLimit-Policy"?: string;
-                    /** @description The id under which the request is logged: its own `X-Request-Id` where that is 1 to 64 letters, digits, `_`, `:` and `-`. */
+                    /** @description The id of the request in the log. A request may bring its own: 1 to 64 letters, digits, `_`, `:` and `-`. */
                     "X-Request-Id"?: string;
-                    /** @description The origin, where it is one that may call the service. */
+                    /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
-                    /** @description Seconds after which to try again. */
+                    /** @description Seconds to wait before the next try. */
                     "Retry-After"?: number;
                     [name: string]: unknown;
                 };
