@@ -1,5 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { limitPipelining } from '../src/http/pipelining-limit.ts'
+import { requestsInProgress } from '../src/http/requests-in-progress.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -9,7 +11,7 @@ declare module 'fastify' {
 
 export interface ConnectionStatistics {
   open: number
-  /** Connections that were closed unread since the start, because `maxConnections` were open. */
+  /** Connections that were closed since the start because of a limit: `maxConnections`, or the one on pipelining. */
   dropped: number
 }
 
@@ -19,7 +21,7 @@ const maxConnections = 2_000
 const logIntervalMs = 5_000
 
 /**
- * Limits the open connections. Node closes further ones unread. To make room, connections that are idle between two
+ * Limits the open connections, and the requests that they pipeline. Node closes further connections unread. To make room, connections that are idle between two
  * requests are closed. The timeouts in `src/http/server-options.ts` end connections that send no complete request.
  */
 const connectionLimit: FastifyPluginAsync = async fastify => {
@@ -33,7 +35,18 @@ const connectionLimit: FastifyPluginAsync = async fastify => {
   Object.assign(server, { dropMaxConnection: true })
   // Node caches the address of a socket on the first read. After a reset it cannot be read any more.
   server.on('connection', socket => { Reflect.get(socket, 'remoteAddress') })
-  server.on('drop', () => {
+  server.on('drop', recordDrop)
+  limitPipelining(server, {
+    ofConnection: socket => requestsInProgress.get(socket)?.size ?? 0,
+    ofProcess: () => fastify.countRequestsInProgress(),
+    onClose: recordDrop
+  })
+  fastify.decorate('connectionStatistics', async () => ({
+    open: await new Promise<number>(resolve => server.getConnections((_error, count) => resolve(count))),
+    dropped
+  }))
+
+  function recordDrop (): void {
     dropped++
     unlogged++
     if (performance.now() - lastLineMs < logIntervalMs) return
@@ -41,11 +54,7 @@ const connectionLimit: FastifyPluginAsync = async fastify => {
     lastLineMs = performance.now()
     unlogged = 0
     server.closeIdleConnections()
-  })
-  fastify.decorate('connectionStatistics', async () => ({
-    open: await new Promise<number>(resolve => server.getConnections((_error, count) => resolve(count))),
-    dropped
-  }))
+  }
 }
 
-export default fp(connectionLimit, { name: 'connection-limit' })
+export default fp(connectionLimit, { name: 'connection-limit', dependencies: ['request-outcome'] })

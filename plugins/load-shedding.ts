@@ -23,9 +23,9 @@ const loadShedding: FastifyPluginAsync = async fastify => {
   let rejected: [FastifyRequest, FastifyReply][] = []
   const shedder = new LoadShedder({
     databaseQueue: () => {
-        const { pool } = fastify.database.statistics()
-        return pool && { waiting: pool.waiting, wait: pool.waitMs }
-      },
+      const { pool } = fastify.database.statistics()
+      return pool && { waiting: pool.waiting, wait: pool.waitMs }
+    },
     tokenQueue: () => {
       const { waiting, waitMs } = fastify.cognito.tokenStatistics().queue
       return { waiting, wait: waitMs }

@@ -8,6 +8,8 @@ declare module 'fastify' {
   interface FastifyInstance {
     /** Adds a function that is called once for each request, with the status for its log line and its metrics. */
     observeRequests (observe: ObserveRequest): void
+    /** The number of requests in progress. */
+    countRequestsInProgress: () => number
   }
   interface FastifyRequest {
     /** The problem in the response. */
@@ -23,18 +25,24 @@ const clientClosedRequest = 499
 /** Reports each request once: when its response was sent, or when its connection closes before. */
 const requestOutcome: FastifyPluginAsync = async fastify => {
   const observers: ObserveRequest[] = []
+  let inProgress = 0
   fastify.decorate('observeRequests', observe => { observers.push(observe) })
+  fastify.decorate('countRequestsInProgress', () => inProgress)
   fastify.decorateRequest(socketProblem, undefined)
   fastify.decorateRequest('problem', null)
 
   fastify.addHook('onRequest', ({ raw: { socket } }, reply, done) => {
     const replies = requestsInProgress.get(socket) ?? watch(socket)
     replies.add(reply)
+    inProgress++
     done()
   })
   // Fastify runs this hook when the response was sent, and also when a handler writes after the client left.
   fastify.addHook('onResponse', (request, reply, done) => {
-    if (requestsInProgress.get(request.raw.socket)?.delete(reply) === true) report(reply, reply.statusCode)
+    if (requestsInProgress.get(request.raw.socket)?.delete(reply) === true) {
+      inProgress--
+      report(reply, reply.statusCode)
+    }
     done()
   })
 
@@ -43,6 +51,7 @@ const requestOutcome: FastifyPluginAsync = async fastify => {
     requestsInProgress.set(socket, replies)
     socket.once('close', () => {
       requestsInProgress.delete(socket)
+      inProgress -= replies.size
       for (const reply of replies) {
         const { request } = reply
         request.problem = request[socketProblem] ?? request.problem

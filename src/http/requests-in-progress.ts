@@ -13,7 +13,7 @@ declare module 'fastify' {
 export const socketProblem = Symbol('problem written to the socket')
 
 /** The requests in progress on each connection. A listener for each request would cost a tenth of a short request. */
-export const requestsInProgress = new WeakMap<Socket, Set<FastifyReply>>()
+export const requestsInProgress = new WeakMap<object, Set<FastifyReply>>()
 
 /** The request in progress whose response Node sends next on a socket. */
 export function findRequest (socket: Socket, response: ServerResponse): FastifyRequest | undefined {
