@@ -30,6 +30,9 @@ const connectionLimit: FastifyPluginAsync = async fastify => {
   let unlogged = 0
   let lastLineMs = -Infinity
   server.maxConnections = maxConnections
+  // In a worker of a cluster, Node would hand the connection back to the primary, again and again.
+  // The types of Node do not have the property yet.
+  Object.assign(server, { dropMaxConnection: true })
   // Node caches the address of a socket on the first read. After a reset it cannot be read any more.
   server.on('connection', socket => { Reflect.get(socket, 'remoteAddress') })
   server.on('drop', recordDrop)

@@ -1,6 +1,7 @@
 import { setTimeout as wait } from 'node:timers/promises'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { onPrimaryMessage, sendToPrimary } from '../src/cluster/messages.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -8,6 +9,9 @@ declare module 'fastify' {
     isStopping: () => boolean
     /** Records a successful readiness probe. */
     recordProbe: () => void
+    /** Whether another worker replaces this one. The listener then closes at once, and readiness does not fail. */
+    isRetired: () => boolean
+    retire: () => void
   }
 }
 
@@ -22,13 +26,22 @@ const probeWindowMs = 15_000
  */
 const gracefulShutdown: FastifyPluginAsync = async fastify => {
   let isStopping = false
+  let isRetired = false
   let lastProbesMs: number[] = []
+  const record = () => { lastProbesMs = [...lastProbesMs.slice(-1), performance.now()] }
   fastify.decorate('isStopping', () => isStopping)
-  fastify.decorate('recordProbe', () => { lastProbesMs = [...lastProbesMs.slice(-1), performance.now()] })
+  // Each worker answers a part of the probes. The primary passes them on to the others.
+  onPrimaryMessage('probe', record)
+  fastify.decorate('recordProbe', () => {
+    record()
+    sendToPrimary({ kind: 'probe' })
+  })
+  fastify.decorate('isRetired', () => isRetired)
+  fastify.decorate('retire', () => { isRetired = true })
   fastify.addHook('preClose', async () => {
     isStopping = true
     const isWatched = lastProbesMs.length === 2 && lastProbesMs.every(ms => performance.now() - ms < probeWindowMs)
-    if (isWatched && fastify.server.listening) await wait(noticeMs)
+    if (isWatched && !isRetired && fastify.server.listening) await wait(noticeMs)
   })
 }
 

@@ -1,6 +1,8 @@
+import cluster from 'node:cluster'
 import type { Server } from 'node:http'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
+import { onPrimaryMessage, sendToPrimary } from '../src/cluster/messages.ts'
 import { startMetricsServer, urlOf } from '../src/telemetry/metrics-server.ts'
 import type { ProblemCode } from '../src/problems/catalogue.ts'
 
@@ -25,7 +27,8 @@ const metricsPlugin: FastifyPluginAsync<MetricsOptions> = async (fastify, { metr
     keys: () => fastify.cognito.keySetStatistics(),
     tokens: () => fastify.cognito.tokenStatistics(),
     database: () => fastify.database.statistics(),
-    connections: () => fastify.connectionStatistics()
+    connections: () => fastify.connectionStatistics(),
+    areLimitsShared: fastify.areLimitsShared
   })
 
   fastify.observeRequests((request, reply, status) => {
@@ -35,6 +38,10 @@ const metricsPlugin: FastifyPluginAsync<MetricsOptions> = async (fastify, { metr
   })
   fastify.decorate('countClientError', code => metrics.countRefusal(code, undefined))
   fastify.observeQueries(metrics.observeQuery)
+
+  // The primary serves the metrics of all workers.
+  onPrimaryMessage('metrics', async ({ id }) => sendToPrimary({ kind: 'measured', id, metrics: await metrics.measure() }))
+  if (cluster.isWorker) return
 
   let server: Server | undefined
   fastify.addHook('onReady', async () => {
@@ -47,4 +54,4 @@ const metricsPlugin: FastifyPluginAsync<MetricsOptions> = async (fastify, { metr
   })
 }
 
-export default fp(metricsPlugin, { name: 'metrics', dependencies: ['authentication', 'connection-limit', 'database', 'request-outcome'] })
+export default fp(metricsPlugin, { name: 'metrics', dependencies: ['authentication', 'connection-limit', 'database', 'rate-limit', 'request-outcome'] })

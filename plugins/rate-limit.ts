@@ -1,6 +1,7 @@
 import type { FastifyPluginAsync, FastifyReply } from 'fastify'
 import fp from 'fastify-plugin'
-import { connectRedis, createCounter, type Count } from '../src/http/rate-limit-counter.ts'
+import { createCounter, type Count } from '../src/http/rate-limit-counter.ts'
+import { connectRedis } from '../src/http/redis-connection.ts'
 import { temporaryProblem } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
@@ -9,6 +10,8 @@ declare module 'fastify' {
     limitUser (request: FastifyRequest, reply: FastifyReply): Promise<void>
     /** Rejects a request with 429 where its address has no requests left. It does not count the request. */
     limitAddress (request: FastifyRequest, reply: FastifyReply): Promise<void>
+    /** Whether the replicas share their rate limits now. Absent where there is no Redis. */
+    areLimitsShared: (() => boolean) | undefined
   }
   interface FastifyRequest {
     /** Whether the route has verified the signature of the body. Such a request does not count for its address. */
@@ -34,12 +37,17 @@ type Policy = 'address' | 'user'
  */
 const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateLimitMax: max, rateLimitWindowSeconds: windowSeconds, redisUrl }) => {
   fastify.decorateRequest('isSignatureVerified', false)
+  fastify.decorate('areLimitsShared', undefined)
   if (max === 0) {
     fastify.decorate('limitUser', async (request, reply) => fastify.admitUser(request, reply))
     fastify.decorate('limitAddress', async () => {})
     return
   }
-  const redis = redisUrl === undefined ? undefined : await connectRedis(fastify, redisUrl)
+  const redis = redisUrl === undefined ? undefined : await connectRedis(redisUrl, fastify.log)
+  if (redis !== undefined) {
+    fastify.areLimitsShared = redis.isShared
+    fastify.addHook('onClose', async () => redis.client.disconnect())
+  }
   const countAddress = await createCounter(fastify, { max, windowSeconds }, request => request.clientAddress, redis)
   const countUser = await createCounter(fastify, { max, windowSeconds }, request => request.user.key, redis)
 

@@ -8,8 +8,10 @@ const requestLog: FastifyPluginAsync = async fastify => {
     const { method, problem, routeOptions, span, headers: { traceparent } } = request
     const ms = Math.round(reply.elapsedTime * 10) / 10
     const parent = traceparent === undefined ? undefined : readTraceParent(traceparent)
+    // Probes come every few seconds. Only failed probes get a line at `info`.
+    const isProbe = routeOptions.url?.startsWith('/health/') === true && status < 400
     // The load-shedding plugin logs the number of its rejections. A line for each would cost more than the rejection.
-    request.log[problem?.code === 'overloaded' ? 'debug' : 'info']({
+    request.log[isProbe || problem?.code === 'overloaded' ? 'debug' : 'info']({
       method,
       route: routeOptions.url,
       status,

@@ -1,12 +1,15 @@
+import { randomUUID } from 'node:crypto'
 import { setTimeout as wait } from 'node:timers/promises'
 import { FastifyOtelInstrumentation } from '@fastify/otel'
 import { context, propagation, SpanKind, SpanStatusCode, trace } from '@opentelemetry/api'
 import { AsyncLocalStorageContextManager } from '@opentelemetry/context-async-hooks'
-import { resourceFromAttributes } from '@opentelemetry/resources'
+import { detectResources, envDetector, resourceFromAttributes } from '@opentelemetry/resources'
 import { TracerProvider } from '@opentelemetry/sdk-trace'
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import type { ObserveQuery } from '../src/database/query-observer.ts'
+import { createSampler } from '../src/telemetry/sampler.ts'
+import { serviceVersion } from '../src/telemetry/service-version.ts'
 import { FilteringSpanProcessor } from '../src/telemetry/span-filter.ts'
 import { TraceParentPropagator } from '../src/telemetry/trace-propagator.ts'
 
@@ -32,7 +35,10 @@ const flushTimeoutMs = 1_500
  */
 const tracing: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndpoint, serviceName, databaseUrl }) => {
   const provider = new TracerProvider({
-    resource: resourceFromAttributes({ 'service.name': serviceName }),
+    resource: resourceFromAttributes({ 'service.version': serviceVersion, 'service.instance.id': randomUUID() })
+      .merge(detectResources({ detectors: [envDetector] }))
+      .merge(resourceFromAttributes({ 'service.name': serviceName })),
+    sampler: createSampler(process.env),
     spanProcessors: [new FilteringSpanProcessor(`${tracesEndpoint}/v1/traces`, fastify.log)]
   })
   // OpenTelemetry has one of each per process. A second service in the process keeps those of the first.
@@ -41,6 +47,8 @@ const tracing: FastifyPluginAsync<TracingOptions> = async (fastify, { tracesEndp
 
   const instrumentation = new FastifyOtelInstrumentation({
     instrumentHooks: ['onRequest'],
+    // Health probes would be most of the traces.
+    ignorePaths: ({ url }) => url.startsWith('/health/'),
     recordExceptions: false,
     requestHook: (span, request) => {
       const { method, routeOptions: { url } } = request

@@ -7,7 +7,7 @@ import { sendFileProblem } from '../src/http/file-problem.ts'
 
 interface WebOptions {
   userPoolIds: string[]
-  clientIds: string[]
+  webClientId: string
   endpoint: string | undefined
   adminGroup: string
   /** The folder with the built pages; `web/dist` by default. */
@@ -16,7 +16,7 @@ interface WebOptions {
 
 /** Serves the web app, if it has been built, and tells it which user pool it signs in to. */
 const web: FastifyPluginAsync<WebOptions> = async (fastify, options) => {
-  const { endpoint, adminGroup, userPoolIds: [userPoolId = ''], clientIds: [clientId = ''] } = options
+  const { endpoint, adminGroup, webClientId: clientId, userPoolIds: [userPoolId = ''] } = options
   const { webFolder = fileURLToPath(new URL('../web/dist', import.meta.url)) } = options
   const region = userPoolId.slice(0, userPoolId.indexOf('_'))
 

@@ -3,6 +3,7 @@ import autoload from '@fastify/autoload'
 import type { FastifyPluginAsync } from 'fastify'
 import authentication from '../plugins/authentication.ts'
 import cognitoSignOut from '../plugins/cognito-sign-out.ts'
+import basePath from '../plugins/base-path.ts'
 import connectionLimit from '../plugins/connection-limit.ts'
 import cors from '../plugins/cors.ts'
 import database from '../plugins/database.ts'
@@ -38,6 +39,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   await fastify.register(gracefulShutdown)
   // 4. The request gets its id and its security headers, and the rules of HTTP are checked.
   await fastify.register(http)
+  await fastify.register(basePath, config)
   // 5. A page of an allowed origin may read the response, whatever it will be.
   await fastify.register(cors, config)
   // 6. The token is read, but not verified yet: the limits below ask whether it is cached.
@@ -66,7 +68,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   await fastify.register(expiryCleanup)
 
   // The document describes every route registered after it. The pages come before the routes.
-  await fastify.register(openapi)
+  await fastify.register(openapi, config)
   await fastify.register(web, config)
   await fastify.register(async scope => {
     requireAccess(scope)

@@ -18,13 +18,23 @@ export interface Config {
   /** Accepts the emulator's signing key, whose private half is public. True outside production only. */
   allowDevelopmentKeys: boolean
   provisioning: Provisioning
+  /** The app client that the pages use. */
+  webClientId: string
   adminGroup: string
   postConfirmationSecret: string | undefined
   databaseUrl: string
   redisUrl: string | undefined
   host: string
   port: number
+  /** How many worker processes serve requests. With 1 there is one process and no primary. */
+  workers: number
+  /** Seconds that an idle connection of a client or proxy stays open. */
+  keepAliveTimeoutSeconds: number
+  /** The path under which a proxy serves the service, without a trailing slash. Empty: at the root. */
+  basePath: string
   corsOrigins: string[]
+  /** Request headers that pages may send beside the usual ones. */
+  corsHeaders: string[]
   /** Requests per window; 0 is no limit. */
   rateLimitMax: number
   rateLimitWindowSeconds: number
@@ -53,13 +63,18 @@ export function readConfig (env: Environment): Config {
     jwksMaxAgeSeconds: Number(environment.JWKS_MAX_AGE_S),
     allowDevelopmentKeys: env.NODE_ENV !== 'production',
     provisioning: environment.USER_PROVISIONING === 'auto' ? 'auto' : 'strict',
+    webClientId: environment.WEB_CLIENT_ID ?? splitList(environment.AWS_APP_CLIENT_ID)[0] ?? '',
     adminGroup: environment.ADMIN_GROUP,
     postConfirmationSecret: environment.POST_CONFIRMATION_SECRET,
     databaseUrl: environment.DATABASE_URL,
     redisUrl: environment.REDIS_URL,
-    host: environment.HOST,
+    host: environment.HOST.replace(/^\[(.*)\]$/, '$1'),
     port: Number(environment.PORT),
+    workers: Number(environment.WEB_CONCURRENCY),
+    keepAliveTimeoutSeconds: Number(environment.KEEP_ALIVE_TIMEOUT_S),
+    basePath: environment.BASE_PATH.replace(/\/$/, ''),
     corsOrigins: splitList(environment.CORS_ORIGINS ?? ''),
+    corsHeaders: splitList(environment.CORS_HEADERS ?? ''),
     rateLimitMax: Number(environment.RATE_LIMIT_MAX),
     rateLimitWindowSeconds: Number(environment.RATE_LIMIT_WINDOW_S),
     trustProxy: readTrustProxy(environment.TRUST_PROXY),

@@ -1,8 +1,14 @@
-import Fastify, { type FastifyInstance } from 'fastify'
+import cluster from 'node:cluster'
+import { lookup } from 'node:dns/promises'
+import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
+import { pino } from 'pino'
 import { app } from './app.ts'
+import { onPrimaryMessage } from './cluster/messages.ts'
+import { Primary } from './cluster/primary.ts'
 import { serverOptions } from './http/server-options.ts'
-import { readConfig } from './config.ts'
+import { readConfig, type Config } from './config.ts'
 import { ConfigError } from './environment/read.ts'
+import { serializeError } from './telemetry/error-serializer.ts'
 import { LogDestination } from './telemetry/log-destination.ts'
 
 /** After the signal to stop, requests in progress have this time before their connections are destroyed. */
@@ -13,20 +19,27 @@ const exitDelayMs = 2_500
 const parentCheckMs = 500
 
 try {
-  await serve()
+  const config = readConfig(process.env)
+  const log = new LogDestination(process.stdout.fd)
+  process.on('exit', () => log.flush())
+  // Fastify would open a second listener for `localhost`, without the handlers of the first. A name stands for one address.
+  const { address: host } = await lookup(config.host, { order: 'ipv4first' })
+  if (config.workers > 1 && cluster.isPrimary) await supervise({ ...config, host }, log)
+  else await serve({ ...config, host }, log)
 } catch (error) {
   console.error(error instanceof ConfigError ? error.message : `The service cannot start: ${describe(error)}`)
   process.exit(1)
 }
 
-async function serve (): Promise<void> {
-  const config = readConfig(process.env)
-  const log = new LogDestination(process.stdout.fd)
-  process.on('exit', () => log.flush())
+/** Runs the service in this process. */
+async function serve (config: Config, log: LogDestination): Promise<void> {
   const server = Fastify(serverOptions(config, log))
-  stopOn(server, 'SIGTERM')
-  stopOn(server, 'SIGINT')
-  if (process.env.npm_lifecycle_event !== undefined) stopWithParent(server)
+  stopOnRequest(server.log, () => stop(server, 0))
+  onPrimaryMessage('retire', () => {
+    server.log.info('stopping, because another worker takes over')
+    server.retire()
+    stop(server, 0)
+  })
   process.once('uncaughtException', error => {
     server.log.fatal({ err: error }, 'stopping after an uncaught exception')
     stop(server, 1)
@@ -35,22 +48,32 @@ async function serve (): Promise<void> {
   await server.listen({ host: config.host, port: config.port })
 }
 
-// `on` instead of `once`: npm and a terminal may both send the signal, and the second must not kill the process.
-function stopOn (server: FastifyInstance, signal: NodeJS.Signals): void {
-  process.on(signal, () => {
-    server.log.info({ signal }, 'stopping')
-    stop(server, 0)
-  })
+/** Runs the service in worker processes, each of which runs this file again. */
+async function supervise (config: Config, destination: LogDestination): Promise<void> {
+  const log = pino({ level: config.level, serializers: { err: serializeError } }, destination)
+  const primary = new Primary({ ...config, log })
+  stopOnRequest(log, async () => process.exit(await primary.stop()))
+  process.on('SIGHUP', () => primary.restart())
+  if (!await primary.start()) process.exit(1)
 }
 
-// npm runs a script in a shell, and most shells forward no signals. When npm stops, this process only gets another parent.
-function stopWithParent (server: FastifyInstance): void {
+/** Stops at SIGTERM, at SIGINT, and when npm stops. */
+function stopOnRequest (log: Pick<FastifyBaseLogger, 'info'>, stop: () => void): void {
+  for (const signal of ['SIGTERM', 'SIGINT']) {
+    // `on` instead of `once`: npm and a terminal may both send the signal, and the second must not kill the process.
+    process.on(signal, () => {
+      log.info({ signal }, 'stopping')
+      stop()
+    })
+  }
+  // npm runs a script in a shell, and most shells forward no signals. When npm stops, this process only gets another parent.
+  if (process.env.npm_lifecycle_event === undefined || cluster.isWorker) return
   const parent = process.ppid
   const timer = setInterval(() => {
     if (process.ppid === parent) return
     clearInterval(timer)
-    server.log.info('stopping because npm has stopped')
-    stop(server, 0)
+    log.info('stopping because npm has stopped')
+    stop()
   }, parentCheckMs).unref()
 }
 

@@ -46,13 +46,18 @@ t.test('readConfig needs the two Cognito variables only', async t => {
     jwksMaxAgeSeconds: 3600,
     allowDevelopmentKeys: true,
     provisioning: 'strict',
+    webClientId: 'client1',
     adminGroup: 'admin',
     postConfirmationSecret: undefined,
     databaseUrl: 'sqlite:data/articles.db',
     redisUrl: undefined,
     host: '127.0.0.1',
     port: 8000,
+    workers: 1,
+    keepAliveTimeoutSeconds: 72,
+    basePath: '',
     corsOrigins: [],
+    corsHeaders: [],
     rateLimitMax: 600,
     rateLimitWindowSeconds: 60,
     trustProxy: false,
@@ -157,7 +162,24 @@ testVariable('USER_PROVISIONING', 'provisioning', [['strict', 'strict'], ['auto'
 
 testVariable('ADMIN_GROUP', 'adminGroup', [['staff', 'staff'], ['x'.repeat(128), 'x'.repeat(128)]], ['two words', 'x'.repeat(129)])
 
-testVariable('HOST', 'host', [['0.0.0.0', '0.0.0.0'], ['::', '::']], ['a b'])
+testVariable('HOST', 'host', [['0.0.0.0', '0.0.0.0'], ['::', '::'], ['[::1]', '::1']], ['a b'])
+
+testVariable('WEB_CONCURRENCY', 'workers', [['4', 4]], ['0', '257', 'auto'])
+
+t.test('readConfig rejects several workers with a database in memory', async t => {
+  t.strictSame(errorsOf({ ...required, DATABASE_URL: 'sqlite::memory:', WEB_CONCURRENCY: '2' }), [
+    'WEB_CONCURRENCY: "2" is invalid; expected 1, because DATABASE_URL is sqlite::memory:'
+  ])
+  t.strictSame(errorsOf({ ...required, DATABASE_URL: 'sqlite::memory:', WEB_CONCURRENCY: '1' }), [])
+})
+
+testVariable('KEEP_ALIVE_TIMEOUT_S', 'keepAliveTimeoutSeconds', [['620', 620]], ['0', '1.5', '86401'])
+
+testVariable('BASE_PATH', 'basePath',
+  [['/', ''], ['/api', '/api'], ['/v1/articles-api/', '/v1/articles-api']],
+  ['api', '//', '/a//b', '/..', '/a/../b', '/a/.', '/a b', '/a?b', '//evil.example', '/%61', 'https://example.com/a'])
+
+testVariable('WEB_CLIENT_ID', 'webClientId', [['client1', 'client1']], ['other', 'a b'])
 
 testVariable('PORT', 'port', [['0', 0], ['65535', 65_535]], ['65536', '-1', '80.5', 'http', '99999999999'])
 
@@ -170,8 +192,14 @@ testVariable('OTEL_EXPORTER_OTLP_ENDPOINT', 'tracesEndpoint',
 testVariable('OTEL_SERVICE_NAME', 'serviceName', [['articles-eu', 'articles-eu']], ['two words', 'x'.repeat(129)])
 
 testVariable('CORS_ORIGINS', 'corsOrigins',
-  [['https://app.example.com, http://localhost:5173', ['https://app.example.com', 'http://localhost:5173']]],
+  [
+    ['https://app.example.com, http://localhost:5173', ['https://app.example.com', 'http://localhost:5173']],
+    ['capacitor://localhost,tauri://localhost', ['capacitor://localhost', 'tauri://localhost']],
+    ['https://*.example.com', ['https://*.example.com']]
+  ],
   ['*', 'app.example.com', 'https://app.example.com/', 'https://app.example.com/path', 'HTTPS://app.example.com', 'null'])
+
+testVariable('CORS_HEADERS', 'corsHeaders', [['X-App-Version, X-Tenant', ['X-App-Version', 'X-Tenant']]], ['*', 'X App', 'X-App:', 'x'.repeat(65)])
 
 testVariable('RATE_LIMIT_MAX', 'rateLimitMax', [['0', 0], ['1000000000', 1_000_000_000]], ['1000000001', '-1', 'none'])
 

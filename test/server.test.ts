@@ -69,6 +69,23 @@ t.test('the service stops when npm is gone, although the shell between them forw
   t.match(output, /"msg":"stopping because npm has stopped"/)
 })
 
+t.test('HOST takes localhost, :: and an address in brackets, and opens one listener', async t => {
+  const pool = await startPool(t)
+  for (const [HOST, address] of [['localhost', /^http:\/\/127\.0\.0\.1:/], ['[::1]', /^http:\/\/\[::1\]:/], ['::', /^http:\/\//]] as const) {
+    const { url, child, exited, output } = await startService(t, environment(pool, { HOST }))
+    t.match(url, address, HOST)
+    t.equal((await fetch(`${url}/health/live`)).status, 200, HOST)
+    if (HOST !== '::') t.equal(output.stdout.match(/Server listening/g)?.length, 1, HOST)
+    child.kill('SIGTERM')
+    t.equal(await exited, 0)
+  }
+})
+
+t.test('a HOST that cannot be resolved is one line', async t => {
+  const pool = await startPool(t)
+  await refusesToStart(t, run(t, 'src/server.ts', environment(pool, { HOST: 'articles.invalid' })), [/^The service cannot start: .*articles\.invalid/])
+})
+
 t.test('a request in flight is finished, and no other is taken', async t => {
   const pool = await startPool(t)
   const path = `${t.testdir()}/articles.db`

@@ -5,6 +5,8 @@ import { brotliCompress, gzip } from 'node:zlib'
 import { defineConfig, type Plugin } from 'vite'
 
 export default defineConfig({
+  // The pages find their files beside them, under whatever path a proxy serves them.
+  base: './',
   // The root of the repository has another React, for a tool.
   resolve: { dedupe: ['react', 'react-dom'] },
   build: {

@@ -32,7 +32,7 @@ const health: FastifyPluginAsyncTypebox = async fastify => {
       response: { 200: json(HealthSchema, 'They can.'), ...problems() }
     }
   }, async () => {
-    if (fastify.isStopping()) throw temporaryProblem('overloaded', 'The service is stopping.')
+    if (fastify.isStopping() && !fastify.isRetired()) throw temporaryProblem('overloaded', 'The service is stopping.')
     if (!fastify.cognito.isReady()) throw temporaryProblem('identity_provider_unavailable', 'A user pool has no signing keys in hand yet.')
     const unapplied = await readiness.listUnapplied().catch((cause: unknown) => {
       throw temporaryProblem('storage_unavailable', 'The database does not answer; try again.', { cause })

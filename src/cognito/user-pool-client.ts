@@ -1,3 +1,5 @@
+import { Agent as HttpAgent } from 'node:http'
+import { Agent as HttpsAgent } from 'node:https'
 import type { CognitoIdentityProviderClient, UserType } from '@aws-sdk/client-cognito-identity-provider'
 
 /** The user pools' own API, for which AWS credentials are needed; the SDK finds them where it always does. */
@@ -23,6 +25,10 @@ export function userPoolClient (endpoint: string | undefined): UserPoolClient {
   // The SDK is as large as the service: it is loaded by those who need it.
   const loading = import('@aws-sdk/client-cognito-identity-provider')
   const clients = new Map<string, CognitoIdentityProviderClient>()
+  // The SDK knows no proxies. Node's agents honour HTTPS_PROXY, HTTP_PROXY and NO_PROXY where they are asked to.
+  const agentOptions = { keepAlive: true, maxSockets: 50, proxyEnv: process.env }
+  const httpAgent = new HttpAgent(agentOptions)
+  const httpsAgent = new HttpsAgent(agentOptions)
 
   return {
     async signOut (userPoolId, subject) {
@@ -55,7 +61,7 @@ export function userPoolClient (endpoint: string | undefined): UserPoolClient {
     const [region = ''] = userPoolId.split('_', 1)
     const client = clients.get(region) ?? new CognitoIdentityProviderClient({
       region,
-      requestHandler: { requestTimeout, throwOnRequestTimeout: true, connectionTimeout: 2_000 },
+      requestHandler: { httpAgent, httpsAgent, requestTimeout, throwOnRequestTimeout: true, connectionTimeout: 2_000 },
       maxAttempts: 2,
       retryMode: 'adaptive',
       ...(endpoint !== undefined && { endpoint })

@@ -1,16 +1,18 @@
 import { BlockList, isIP } from 'node:net'
 import { readPostgresUrl } from '../database/postgres/url.ts'
+import { isCorsOrigin } from '../http/cors-origins.ts'
 
 /** The formats of variables that a pattern cannot check. */
 export const formats: Record<string, (value: string) => boolean> = {
   'http-url': value => isHttpUrl(value) && !value.includes('?'),
   'jwks-uri': value => isHttpUrl(expandPool(value)),
-  'origin-list': value => splitList(value).every(item => URL.parse(item)?.origin === item),
+  'origin-list': value => splitList(value).every(isCorsOrigin),
   'address-list': value => splitList(value).every(isAddressOrRange),
   'database-url': value => /^sqlite:(?!file:)[^?]+$/.test(value) || readPostgresUrl(value) !== undefined,
-  'redis-url': value => /^rediss?:$/.test(URL.parse(value)?.protocol ?? ''),
+  'redis-url': value => /^rediss?(\+cluster)?:$/.test(URL.parse(value)?.protocol ?? ''),
   port: value => isInteger(value, 0, 65_535),
   seconds: value => isInteger(value, 1, 86_400),
+  workers: value => isInteger(value, 1, 256),
   'request-count': value => isInteger(value, 0, 1_000_000_000)
 }
 

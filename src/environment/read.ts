@@ -34,9 +34,23 @@ export function readEnvironment<Schema extends TObject> (schema: Schema, env: En
 function listErrors (schema: TObject, variables: Environment, environment: unknown): string[] {
   const invalid = new Set(Array.from(Value.Errors(schema, environment), ({ path }) => path.slice(1)))
   return Object.entries(schema.properties).flatMap(([name, { description, writeOnly }]) => {
-    const expected = invalid.has(name) ? description : expectedOfKeyServer(name, variables)
+    const expected = invalid.has(name) ? description : expectedBesideOthers(name, variables)
     return expected === undefined ? [] : [`${name}: ${describeValue(variables[name], writeOnly)}; expected ${expected}`]
   })
+}
+
+/** The rules of variables that depend on other variables. */
+function expectedBesideOthers (name: string, variables: Environment): string | undefined {
+  const { WEB_CLIENT_ID: webClientId = '', AWS_APP_CLIENT_ID: clientIds = '', DATABASE_URL, WEB_CONCURRENCY = '1' } = variables
+  // The service would reject the tokens of another client.
+  if (name === 'WEB_CLIENT_ID' && webClientId !== '' && !splitList(clientIds).includes(webClientId)) {
+    return 'one of the ids in AWS_APP_CLIENT_ID'
+  }
+  // Each worker would have a database of its own.
+  if (name === 'WEB_CONCURRENCY' && DATABASE_URL === 'sqlite::memory:' && WEB_CONCURRENCY !== '1') {
+    return '1, because DATABASE_URL is sqlite::memory:'
+  }
+  return expectedOfKeyServer(name, variables)
 }
 
 /** The rules of the addresses of signing keys that depend on other variables. */

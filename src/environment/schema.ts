@@ -43,6 +43,10 @@ export const EnvironmentSchema = Type.Object({
     default: 'strict',
     description: 'strict or auto'
   }),
+  WEB_CLIENT_ID: Type.Optional(Type.String({
+    pattern: '^[\\w+]{1,128}$',
+    description: 'one of the ids in AWS_APP_CLIENT_ID'
+  })),
   ADMIN_GROUP: Type.String({
     pattern: '^\\S{1,128}$',
     default: 'admin',
@@ -62,7 +66,7 @@ export const EnvironmentSchema = Type.Object({
   REDIS_URL: Type.Optional(Type.String({
     format: 'redis-url',
     writeOnly: true,
-    description: 'redis://… or rediss://…'
+    description: 'redis://…, rediss://…, redis+cluster://… or rediss+cluster://…'
   })),
   HOST: Type.String({
     pattern: '^\\S+$',
@@ -70,9 +74,24 @@ export const EnvironmentSchema = Type.Object({
     description: 'a host name or address to listen on'
   }),
   PORT: Type.String({ ...port, default: '8000' }),
+  WEB_CONCURRENCY: Type.String({
+    format: 'workers',
+    default: '1',
+    description: 'a whole number of worker processes from 1 to 256'
+  }),
+  KEEP_ALIVE_TIMEOUT_S: Type.String({ ...seconds, default: '72' }),
+  BASE_PATH: Type.String({
+    pattern: '^/$|^(/(?!\\.{1,2}(/|$))[\\w.~-]+)+/?$',
+    default: '/',
+    description: 'a path such as /api, of letters, digits and -._~'
+  }),
   CORS_ORIGINS: Type.Optional(Type.String({
     format: 'origin-list',
-    description: 'origins such as https://app.example.com, comma separated'
+    description: 'origins such as https://app.example.com, https://*.example.com or capacitor://localhost, comma separated'
+  })),
+  CORS_HEADERS: Type.Optional(Type.String({
+    pattern: listOf('[\\w-]{1,64}'),
+    description: 'names of request headers, comma separated'
   })),
   RATE_LIMIT_MAX: Type.String({
     format: 'request-count',

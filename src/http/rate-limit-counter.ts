@@ -1,7 +1,9 @@
+import cluster from 'node:cluster'
 import rateLimit from '@fastify/rate-limit'
 import type { FastifyInstance, FastifyRequest } from 'fastify'
-import type { Redis } from 'ioredis'
+import { PrimaryRateLimitStore } from '../cluster/primary-rate-limit-store.ts'
 import { RateLimitStore } from './rate-limit-store.ts'
+import type { RedisConnection } from './redis-connection.ts'
 
 export interface RateLimit {
   max: number
@@ -25,15 +27,16 @@ const redisRetryMs = 1_000
 /**
  * Creates a counter.
  * @param keyOf returns the user or the address that a request counts for
- * @param redis the store that the replicas share. Without it, each process counts for itself.
+ * @param redis the store that the replicas share. Without it, each replica counts for itself, with all its workers.
  */
-export async function createCounter (fastify: FastifyInstance, limit: RateLimit, keyOf: (request: FastifyRequest) => string, redis?: Redis): Promise<Counter> {
-  const local = await createCounterIn({ store: RateLimitStore })
+export async function createCounter (fastify: FastifyInstance, limit: RateLimit, keyOf: (request: FastifyRequest) => string, redis?: RedisConnection): Promise<Counter> {
+  const local = await createCounterIn({ store: cluster.isWorker ? PrimaryRateLimitStore : RateLimitStore })
   if (redis === undefined) return local
-  return withFallback(await createCounterIn({ redis, nameSpace: 'articles-rate-limit-' }), local)
+  const shared = await createCounterIn({ redis: redis.client, nameSpace: 'articles-rate-limit-' })
+  return withFallback(shared, local, redis)
 
   // `@fastify/rate-limit` has one store for each scope.
-  async function createCounterIn (store: { store: typeof RateLimitStore } | { redis: Redis, nameSpace: string }): Promise<Counter> {
+  async function createCounterIn (store: { store: typeof RateLimitStore | typeof PrimaryRateLimitStore } | { redis: RedisConnection['client'], nameSpace: string }): Promise<Counter> {
     const created = Promise.withResolvers<Counter>()
     await fastify.register(async scope => {
       await scope.register(rateLimit, { global: false, ...store })
@@ -51,31 +54,18 @@ function toCount (result: Awaited<ReturnType<ReturnType<FastifyInstance['createR
 }
 
 /** While Redis does not respond, each replica counts for itself: such a limit is better than none. */
-function withFallback (shared: Counter, local: Counter): Counter {
+function withFallback (shared: Counter, local: Counter, redis: RedisConnection): Counter {
   let retryAtMs = 0
   return async (request, options) => {
     if (performance.now() < retryAtMs) return local(request, options)
     try {
-      return await shared(request, options)
-    } catch {
+      const count = await shared(request, options)
+      redis.reportSuccess()
+      return count
+    } catch (error) {
+      redis.reportFailure(error)
       retryAtMs = performance.now() + redisRetryMs
       return local(request, options)
     }
   }
-}
-
-/** Connects to the Redis of the rate limits. The service starts and runs without it. */
-export async function connectRedis (fastify: FastifyInstance, url: string): Promise<Redis> {
-  // Loaded on demand: a service without Redis starts faster.
-  const { Redis } = await import('ioredis')
-  const redis = new Redis(url, { lazyConnect: true, enableOfflineQueue: false, maxRetriesPerRequest: 0, connectTimeout: 2_000, commandTimeout: 500 })
-  let isReachable = true
-  redis.on('error', error => {
-    if (isReachable) fastify.log.warn({ err: error }, 'Redis cannot be reached; each replica counts rate limits for itself')
-    isReachable = false
-  })
-  redis.on('ready', () => { isReachable = true })
-  fastify.addHook('onClose', async () => redis.disconnect())
-  await redis.connect().catch(() => {})
-  return redis
 }

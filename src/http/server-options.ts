@@ -2,6 +2,7 @@ import type { Server } from 'node:http'
 import { LogController, type FastifyHttpOptions } from 'fastify'
 import type { DestinationStream } from 'pino'
 import { serializeError } from '../telemetry/error-serializer.ts'
+import { removeBasePath } from './base-path.ts'
 import { routeBadUrl } from './bad-url.ts'
 import { maxBodyBytes } from './body-limit.ts'
 import { createClientErrorHandler } from './client-error.ts'
@@ -10,13 +11,15 @@ import { requestId } from './request-id.ts'
 interface ServerSettings {
   level: string
   trustProxy: boolean | string[]
+  keepAliveTimeoutSeconds: number
+  basePath: string
 }
 
 /**
  * The options of Fastify and of Node's HTTP server.
  * @param log the destination of the log; standard output by default
  */
-export function serverOptions ({ level, trustProxy }: ServerSettings, log?: DestinationStream): FastifyHttpOptions<Server> {
+export function serverOptions ({ level, trustProxy, keepAliveTimeoutSeconds, basePath }: ServerSettings, log?: DestinationStream): FastifyHttpOptions<Server> {
   return {
     logger: { level, serializers: { err: serializeError }, ...(log && { stream: log }) },
     logController: new LogController({ disableRequestLogging: true }),
@@ -39,8 +42,9 @@ export function serverOptions ({ level, trustProxy }: ServerSettings, log?: Dest
     requestTimeout: 30_000,
     // Closes a connection without any traffic, such as one whose client reads no response.
     connectionTimeout: 60_000,
-    // Load balancers close idle connections after 60 s. The service must not close first.
-    keepAliveTimeout: 72_000,
+    // Load balancers close idle connections after 60 s or more. The service must not close first.
+    keepAliveTimeout: keepAliveTimeoutSeconds * 1_000,
+    ...(basePath !== '' && { rewriteUrl: removeBasePath(basePath) }),
     // During a graceful shutdown, open connections are served until a response closes them.
     return503OnClosing: false,
     frameworkErrors: routeBadUrl,

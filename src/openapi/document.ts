@@ -6,14 +6,14 @@ Send an id token or an access token of the user pool as \`Authorization: Bearer 
 problem detail (RFC 9457) with a \`code\` for programs and a \`detail\` for people.`
 
 // `x-internal` is for the lint rules of the document.
-const server = { url: '/', description: 'This service: local, staging or production', 'x-internal': false }
+const server = { description: 'This service: local, staging or production', 'x-internal': false }
 
 /** Options of `@fastify/swagger`: the parts of the OpenAPI document that the route schemas do not contain. */
-export const documentOptions: FastifyDynamicSwaggerOptions = {
+export const documentOptions = (basePath: string): FastifyDynamicSwaggerOptions => ({
   openapi: {
     openapi: '3.1.0',
     info: { title: 'Articles', version: '0.1.0', description, license: { name: 'MIT', identifier: 'MIT' } },
-    servers: [server],
+    servers: [{ ...server, url: basePath === '' ? '/' : basePath }],
     tags: [
       { name: 'articles', description: 'Articles and their authors' },
       { name: 'admin', description: 'Users, for members of the admin group' },
@@ -40,7 +40,7 @@ export const documentOptions: FastifyDynamicSwaggerOptions = {
     security: [{ bearer: [] }]
   },
   transformObject: document => 'openapiObject' in document ? shareSchemas(document.openapiObject) : document.swaggerObject
-}
+})
 
 /** Moves each schema that has a title to `components`, and puts references in its places. */
 function shareSchemas<Document extends { components?: { schemas?: Record<string, unknown> } }> (document: Document): Document {

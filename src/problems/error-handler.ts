@@ -3,6 +3,7 @@ import { isCognitoAuthError } from '../../plugins/cognito-auth/index.ts'
 import { authenticationProblem } from '../cognito/authentication-problem.ts'
 import { isStorageUnavailable } from '../database/errors.ts'
 import { temporaryProblem, Problem, type ProblemCode } from './catalogue.ts'
+import { traceIdOf } from '../telemetry/trace-context.ts'
 import { problemBody } from './body.ts'
 
 /** Sends the problem that an error stands for. An unexpected error is logged and becomes a 500 without any internals. */
@@ -10,7 +11,9 @@ export function sendProblem (reply: FastifyReply, error: unknown): void {
   const { errored } = reply.request.raw
   const problem = error === errored ? new Problem('validation_failed', 'The body did not arrive completely.') : asProblem(error)
   reply.request.problem = problem
-  if (problem.code === 'internal_error' || isNewFailure(problem)) reply.log.error({ err: problem.cause }, problem.message)
+  if (problem.code === 'internal_error' || isNewFailure(problem)) {
+    reply.log.error({ err: problem.cause, traceId: traceIdOf(reply.request) }, problem.message)
+  }
   reply
     .code(problem.statusCode)
     .headers(problem.headers)

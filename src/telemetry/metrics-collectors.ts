@@ -8,6 +8,8 @@ export interface Sources {
   tokens (): { hits: number, misses: number, size: number, queue: { waiting: number } }
   database (): DatabaseStatistics
   connections (): Promise<{ open: number, dropped: number }>
+  /** Absent without Redis. */
+  areLimitsShared: (() => boolean) | undefined
 }
 
 type Read = () => number | Promise<number>
@@ -18,6 +20,7 @@ export function registerCollectors (registry: Registry, sources: Sources): void 
   registerTokens(registry, sources)
   registerDatabase(registry, sources)
   registerConnections(registry, sources)
+  registerRateLimits(registry, sources)
 }
 
 function registerKeySets (registry: Registry, { keys }: Sources): void {
@@ -81,6 +84,12 @@ function registerConnections (registry: Registry, { connections }: Sources): voi
   gauge(registry, 'http_connections', 'Open client connections', async () => (await connections()).open)
   counter(registry, 'http_connections_dropped_total', 'Client connections closed unread because of the connection limit',
     async () => (await connections()).dropped)
+}
+
+function registerRateLimits (registry: Registry, { areLimitsShared }: Sources): void {
+  if (areLimitsShared === undefined) return
+  gauge(registry, 'rate_limits_shared', '1 while the replicas share their rate limits through Redis, otherwise 0',
+    () => areLimitsShared() ? 1 : 0)
 }
 
 function gauge (registry: Registry, name: string, help: string, read: Read): void {

@@ -1,4 +1,5 @@
 import { collectDefaultMetrics, Counter, Histogram, Registry } from 'prom-client'
+import { slotVariable, type WorkerMetrics } from '../cluster/messages.ts'
 import type { QueryObservation } from '../database/query-observer.ts'
 import { catalogue, type ProblemCode } from '../problems/catalogue.ts'
 import { registerCollectors, type Sources } from './metrics-collectors.ts'
@@ -11,6 +12,8 @@ export interface Metrics {
   countRefusal (code: ProblemCode, reason: string | undefined): void
   observeQuery (query: QueryObservation): void
   render (): Promise<MetricsPage>
+  /** The metrics of this worker, for the primary. */
+  measure (): Promise<WorkerMetrics>
 }
 
 const methods = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
@@ -21,6 +24,8 @@ const queryBuckets = [0.00025, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.2
 export function createMetrics (sources: Sources): Metrics {
   // prom-client's global registry would mix the metrics of two services in one process.
   const registry = new Registry()
+  const { [slotVariable]: worker } = process.env
+  if (worker !== undefined) registry.setDefaultLabels({ worker })
   collectDefaultMetrics({ register: registry })
   registerCollectors(registry, sources)
 
@@ -66,6 +71,7 @@ export function createMetrics (sources: Sources): Metrics {
     observeQuery: ({ kind, failed, durationSeconds }) => {
       queries.observe({ kind, outcome: failed ? 'failure' : 'success' }, durationSeconds)
     },
+    measure: () => registry.getMetricsAsJSON(),
     render: async () => ({ contentType: registry.contentType, text: await registry.metrics() })
   }
 }

@@ -28,8 +28,11 @@ export class FilteringSpanProcessor implements SpanProcessor {
     const entries = Object.entries(span.attributes).filter(([name]) => allowedAttributes.has(name))
     const attributes: Attributes = Object.fromEntries(entries)
     // A client error is no error of the server: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
-    const isClientError = Number(attributes['http.response.status_code']) < 500
-    const isError = span.status.code === SpanStatusCode.ERROR && !isClientError
+    // A guard that rejects a request works as intended. The spans of hooks and handlers have no status of their own.
+    const isServerError = Number(attributes['http.response.status_code']) >= 500
+    const isQuery = attributes['db.operation.name'] !== undefined
+    const isError = span.status.code === SpanStatusCode.ERROR && (isServerError || isQuery)
+    if (isServerError) attributes['error.type'] = `${attributes['http.response.status_code']}`
     // The name of an anonymous hook ends with the paths of its plugins.
     const isAnonymous = span.attributes['hook.callback.name'] === 'anonymous'
     this.#batches.onEnd(Object.create(span, {

@@ -1,3 +1,5 @@
+import type { IncomingHttpHeaders } from 'node:http'
+
 /** The place of a request in the trace of its client. */
 export interface TraceParent {
   traceId: string
@@ -19,4 +21,14 @@ export function readTraceParent (header: string | string[] | undefined): TracePa
   // Only a version after 00 may have an extension.
   if (version === '00' && extension !== undefined) return undefined
   return { traceId, parentId, sampled: (Number.parseInt(flags, 16) & 1) === 1 }
+}
+
+interface TracedRequest {
+  span?: { traceId: string } | null
+  headers: IncomingHttpHeaders
+}
+
+/** The trace of a request: that of its span, or else that of its client. */
+export function traceIdOf ({ span, headers }: TracedRequest): string | undefined {
+  return span?.traceId ?? readTraceParent(headers.traceparent)?.traceId
 }

@@ -57,7 +57,7 @@ t.test('the pages run only scripts from their own files', async t => {
   const { app } = await startApp(t, {}, undefined, () => {})
   const pages = Fastify()
   t.teardown(() => pages.close())
-  await pages.register(web, { userPoolIds: ['eu-west-1_AbC123xyz'], clientIds: ['a'], endpoint: undefined, adminGroup: 'admin', webFolder: t.testdir({ 'index.html': '<!doctype html>' }) })
+  await pages.register(web, { userPoolIds: ['eu-west-1_AbC123xyz'], webClientId: 'a', endpoint: undefined, adminGroup: 'admin', webFolder: t.testdir({ 'index.html': '<!doctype html>' }) })
   for (const [page, url] of [[pages, '/'], [app, '/docs'], [app, '/docs/'], [app, '/docs/static/swagger-initializer.js']] as const) {
     const { statusCode, headers, body } = await page.inject(url)
     t.equal(statusCode, 200)

@@ -56,9 +56,9 @@ t.test('a well-formed traceparent is in the log line of its request', async t =>
   const traceId = '0af7651916cd43dd8448eb211c80319c'
   const parentId = 'b7ad6b7169203331'
   log.length = 0
-  await app.inject({ url: '/health/live', headers: { traceparent: `00-${traceId}-${parentId}-01` } })
-  await app.inject({ url: '/health/live', headers: { traceparent: `00-${traceId}-${parentId}-01, "forged"` } })
-  await app.inject('/health/live')
+  await app.inject({ url: '/openapi.json', headers: { traceparent: `00-${traceId}-${parentId}-01` } })
+  await app.inject({ url: '/openapi.json', headers: { traceparent: `00-${traceId}-${parentId}-01, "forged"` } })
+  await app.inject('/openapi.json')
   const lines = log.map(line => JSON.parse(line))
   t.match(lines[0], { traceId, parentId })
   t.notOk('spanId' in lines[0])

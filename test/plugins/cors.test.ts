@@ -16,7 +16,7 @@ t.test('a page of a configured origin may send the headers it needs, and read th
   t.match(preflightResponse.headers, {
     'access-control-allow-origin': origin,
     'access-control-allow-methods': 'GET, HEAD, POST, PATCH, DELETE',
-    'access-control-allow-headers': /Authorization, Content-Type, Idempotency-Key, If-Match, If-None-Match/,
+    'access-control-allow-headers': /Authorization, Cache-Control, Content-Type, Idempotency-Key, If-Match, If-None-Match/,
     'access-control-max-age': '600',
     vary: /Origin/
   })
@@ -70,4 +70,33 @@ t.test('an OPTIONS request that is no preflight gets the response to a preflight
   const response = await app.inject({ method: 'OPTIONS', url: '/articles' })
   t.equal(response.statusCode, 204)
   t.equal(response.body, '')
+})
+
+t.test('a preflight allows the headers that tracing adds, and those of CORS_HEADERS', async t => {
+  const { app } = await startFor(t, origin, { CORS_HEADERS: 'X-App-Version, X-Tenant' })
+  const response = await app.inject({ method: 'OPTIONS', url: '/articles', headers: { origin, ...preflight } })
+  const allowed = String(response.headers['access-control-allow-headers']).toLowerCase().split(', ')
+  for (const name of ['baggage', 'sentry-trace', 'traceparent', 'tracestate', 'x-datadog-trace-id', 'x-datadog-parent-id', 'x-datadog-origin', 'x-datadog-sampling-priority', 'x-requested-with', 'cache-control', 'x-app-version', 'x-tenant']) {
+    t.ok(allowed.includes(name), name)
+  }
+  t.notOk(allowed.includes('*'))
+})
+
+t.test('an app is let in by its origin as text', async t => {
+  const { app } = await startFor(t, 'capacitor://localhost,tauri://localhost')
+  for (const own of ['capacitor://localhost', 'tauri://localhost']) {
+    t.equal((await app.inject({ url: '/articles', headers: { origin: own } })).headers['access-control-allow-origin'], own)
+  }
+  for (const other of ['capacitor://localhost.evil.example', 'ionic://localhost', 'http://localhost', 'null']) {
+    t.notOk('access-control-allow-origin' in (await app.inject({ url: '/articles', headers: { origin: other } })).headers, other)
+  }
+})
+
+t.test('an asterisk in an origin lets in exactly one label', async t => {
+  const { app } = await startFor(t, 'https://*.example.com')
+  const one = await app.inject({ url: '/articles', headers: { origin: 'https://pr-12.example.com' } })
+  t.match(one.headers, { 'access-control-allow-origin': 'https://pr-12.example.com', vary: /Origin/ })
+  for (const other of ['https://example.com', 'https://a.b.example.com', 'http://a.example.com', 'https://a.example.com.evil.example', 'https://evilexample.com']) {
+    t.notOk('access-control-allow-origin' in (await app.inject({ url: '/articles', headers: { origin: other } })).headers, other)
+  }
 })

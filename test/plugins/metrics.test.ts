@@ -4,7 +4,7 @@ import { once } from 'node:events'
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
 import t, { type Test } from 'tap'
-import { startPostgres } from '../support/embedded-postgres.ts'
+import { freePort, startPostgres } from '../support/embedded-postgres.ts'
 import { bearer, startApp, startPool, type TestApp } from '../support/app.ts'
 import { makeKey, until } from '../support/user-pool.ts'
 
@@ -240,7 +240,9 @@ function namesIn (expression: string): string[] {
 }
 
 t.test('the Grafana dashboard and the alerts use metrics that the service exports', async t => {
-  const service = await startApp(t, { METRICS_PORT: '0' })
+  // The service exports the metric of Redis also while Redis is down.
+  const REDIS_URL = `redis://127.0.0.1:${await freePort()}`
+  const service = await startApp(t, { METRICS_PORT: '0', RATE_LIMIT_MAX: '1000', REDIS_URL })
   await service.app.inject({ url: '/articles', headers: bearer(service.pool.idToken()) })
   const served = new Set([...(await scrape(service)).keys()].map(key => key.replace(/\{.*/, '')))
   // Prometheus adds `up`. Only a service on PostgreSQL has the others.

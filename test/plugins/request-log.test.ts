@@ -54,3 +54,21 @@ t.test('no log line contains a token, wherever the client put it', async t => {
     for (const segment of token.split('.')) t.notOk(lines.includes(segment.slice(0, 30)))
   }
 })
+
+t.test('health probes are logged at debug while they succeed', async t => {
+  for (const [LOG_LEVEL, lines] of [['info', 0], ['debug', 2]] as const) {
+    const { app, log } = await startApp(t, { LOG_LEVEL })
+    await app.inject('/health/live')
+    await app.inject('/health/live')
+    t.equal(log.filter(line => line.includes('"msg":"request"')).length, lines, LOG_LEVEL)
+  }
+})
+
+t.test('the line of an error names the trace of its request', async t => {
+  const { app, log } = await startApp(t, {}, undefined, app => {
+    app.get('/boom', async () => { throw new Error('unforeseen') })
+  })
+  await app.inject({ url: '/boom', headers: { traceparent: '00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01' } })
+  const lines = log.map(line => JSON.parse(line)).filter(({ level }) => level === 50)
+  t.match(lines, [{ traceId: '0af7651916cd43dd8448eb211c80319c', err: { message: 'unforeseen' } }])
+})

@@ -186,8 +186,8 @@ t.test('a body with invalid chunks is one log line of its route, with the id of 
 
 t.test('an injected request is logged and counted once', async t => {
   const service = await startCounting(t)
-  await service.app.inject('/health/live')
+  await service.app.inject('/openapi.json')
   await settle(service)
-  t.match(service.lines(), Array.from({ length: 4 }, () => ({ route: '/health/live', status: 200 })))
-  t.equal((await service.counted())['{method="GET",route="/health/live",status="200"}'], 4)
+  t.match(service.lines(), [{ route: '/openapi.json', status: 200 }])
+  t.equal((await service.counted())['{method="GET",route="/openapi.json",status="200"}'], 1)
 })

@@ -23,7 +23,7 @@ interface Receiver {
   /** The bodies of all requests, as text. */
   received: string[]
   headers: IncomingHttpHeaders[]
-  services: unknown[]
+  services: Span['attributes']
   status: number
 }
 
@@ -61,6 +61,11 @@ async function startReceiver (t: Test): Promise<Receiver> {
   return receiver
 }
 
+/** The attributes of the service that sent spans. */
+function servicesOf ({ services }: Receiver): Record<string, unknown> {
+  return Object.fromEntries(services.map(({ key, value }) => [key, Object.values(value)[0]]))
+}
+
 function attributesOf (span: Span | undefined): Record<string, unknown> {
   return Object.fromEntries((span?.attributes ?? []).map(({ key, value }) => [key, Object.values(value)[0]]))
 }
@@ -82,7 +87,7 @@ t.test('tracing records a request in the trace of its client, with spans for gua
   const written = receiver.spans.find(({ name }) => name === 'database write')
   t.match(written, { kind: 3, status: { code: 0 } })
   t.match(attributesOf(written), { 'db.system.name': process.env.TEST_DATABASE_URL === undefined ? 'sqlite' : 'postgresql', 'db.operation.name': 'write' })
-  t.match(receiver.services, [{ key: 'service.name', value: { stringValue: 'articles-test' } }])
+  t.match(servicesOf(receiver), { 'service.name': 'articles-test', 'service.version': /^\d+\.\d+\.\d+$/, 'service.instance.id': /^[0-9a-f-]{36}$/ })
 
   const [line = ''] = log.filter(line => line.includes('"msg":"request"'))
   t.match(JSON.parse(line), { traceId, parentId, spanId: request?.spanId })
@@ -91,9 +96,9 @@ t.test('tracing records a request in the trace of its client, with spans for gua
 t.test('tracing starts a trace for a request without one, and the request log has its id', async t => {
   const receiver = await startReceiver(t)
   const { app, log } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint })
-  await app.inject({ url: '/health/live', headers: { traceparent: traceparent.replace(/^00/, 'ff') } })
+  await app.inject({ url: '/me', headers: { traceparent: traceparent.replace(/^00/, 'ff') } })
   await app.close()
-  const [span] = receiver.spans.filter(({ name }) => name === 'GET /health/live')
+  const [span] = receiver.spans.filter(({ name }) => name === 'GET /me')
   t.match(span?.traceId, /^[0-9a-f]{32}$/)
   t.not(span?.traceId, traceId)
   t.notOk(span?.parentSpanId)
@@ -103,7 +108,7 @@ t.test('tracing starts a trace for a request without one, and the request log ha
 t.test('tracing records no span for a trace that the client does not sample', async t => {
   const receiver = await startReceiver(t)
   const { app } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint })
-  await app.inject({ url: '/health/live', headers: { traceparent: traceparent.replace(/01$/, '00') } })
+  await app.inject({ url: '/articles', headers: { traceparent: traceparent.replace(/01$/, '00') } })
   await app.inject({ url: '/me', headers: { traceparent } })
   await app.close()
   t.strictSame(receiver.spans.filter(({ kind }) => kind === 2).map(({ name }) => name), ['GET /me'])
@@ -155,7 +160,7 @@ t.test('an unreachable or rejecting receiver of traces delays no request and log
   for (const endpoint of ['http://127.0.0.1:1', receiver.endpoint]) {
     receiver.status = 400
     const { app, log } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: endpoint })
-    for (const id of [1, 2, 3]) t.equal((await app.inject(`/health/live?${id}`)).statusCode, 200)
+    for (const id of [1, 2, 3]) t.equal((await app.inject(`/me?${id}`)).statusCode, 401)
     const told = () => log.filter(line => line.includes('traces cannot be sent'))
     await until(() => told().length > 0)
     await app.close()
@@ -168,12 +173,12 @@ t.test('the log says when the receiver of traces is reachable again', async t =>
   receiver.status = 400
   const { app, log } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint })
   const told = (text: string) => log.some(line => line.includes(text))
-  await app.inject('/health/live')
+  await app.inject('/me')
   await until(() => told('traces cannot be sent'))
   receiver.status = 200
-  await app.inject('/health/ready')
+  await app.inject('/articles')
   await until(() => told('traces are sent again'))
-  t.ok(receiver.spans.some(({ name }) => name === 'GET /health/ready'))
+  t.ok(receiver.spans.some(({ name }) => name === 'GET /articles'))
 })
 
 t.test('the service sends its last spans when it stops, with the headers of OTEL_EXPORTER_OTLP_HEADERS', async t => {
@@ -188,4 +193,37 @@ t.test('the service sends its last spans when it stops, with the headers of OTEL
   t.match(receiver.spans.find(({ name }) => name === 'GET /me'), { traceId })
   t.equal(receiver.headers[0]?.['x-key'], 'word')
   t.notMatch(service.output.stdout, 'x-key')
+})
+
+t.test('health probes are not traced', async t => {
+  const receiver = await startReceiver(t)
+  const { app } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint })
+  for (const url of ['/health/live', '/health/ready', '/me']) await app.inject({ url, headers: { traceparent } })
+  await app.close()
+  t.strictSame(receiver.spans.filter(({ kind }) => kind === 2).map(({ name }) => name), ['GET /me'])
+})
+
+t.test('only a 5xx is an error, and has error.type; no span below a 404 is one', async t => {
+  const receiver = await startReceiver(t)
+  const { app, pool } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint }, undefined, app => {
+    app.get('/boom', async () => { throw new Error('unforeseen') })
+  })
+  await app.inject({ url: '/articles/123456', headers: bearer(pool.idToken()) })
+  await app.inject('/boom')
+  await app.close()
+  t.strictSame(receiver.spans.filter(({ status }) => status.code === 2).map(({ name }) => name), ['GET /boom'])
+  t.equal(attributesOf(receiver.spans.find(({ name }) => name === 'GET /boom'))['error.type'], '500')
+})
+
+t.test('OTEL_RESOURCE_ATTRIBUTES and OTEL_TRACES_SAMPLER are honoured', async t => {
+  const receiver = await startReceiver(t)
+  const own = { OTEL_RESOURCE_ATTRIBUTES: 'deployment.environment.name=staging,service.name=other,service.instance.id=pod-1', OTEL_TRACES_SAMPLER: 'parentbased_always_off' }
+  Object.assign(process.env, own)
+  t.teardown(() => { for (const name of Object.keys(own)) delete process.env[name] })
+  const { app } = await startApp(t, { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.endpoint })
+  await app.inject('/articles')
+  await app.inject({ url: '/me', headers: { traceparent } })
+  await app.close()
+  t.strictSame(receiver.spans.filter(({ kind }) => kind === 2).map(({ name }) => name), ['GET /me'])
+  t.match(servicesOf(receiver), { 'deployment.environment.name': 'staging', 'service.name': 'articles', 'service.instance.id': 'pod-1' })
 })

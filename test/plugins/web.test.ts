@@ -6,7 +6,7 @@ import { passwordPolicy } from '../../src/cognito/password-policy.ts'
 import { sendProblem } from '../../src/problems/error-handler.ts'
 import { startApp } from '../support/app.ts'
 
-const options = { userPoolIds: ['eu-west-1_AbC123xyz', 'us-east-1_Other'], clientIds: ['first', 'second'], endpoint: undefined, adminGroup: 'admin' }
+const options = { userPoolIds: ['eu-west-1_AbC123xyz', 'us-east-1_Other'], webClientId: 'first', endpoint: undefined, adminGroup: 'admin' }
 const script = 'console.log("hello")\n'.repeat(100)
 const built = {
   'index.html': '<!doctype html><title>Articles</title>',
@@ -72,7 +72,7 @@ t.test('what is refused of a file is a problem, and no fault of the service', as
   }
 })
 
-t.test('GET /config.json tells the page the first pool and client, and nothing else', async t => {
+t.test('GET /config.json tells the page the first pool and its client, and nothing else', async t => {
   const response = await (await startPages(t)).inject('/config.json')
   t.equal(response.headers['cache-control'], 'no-cache')
   t.same(response.json(), { region: 'eu-west-1', userPoolId: 'eu-west-1_AbC123xyz', clientId: 'first', adminGroup: 'admin', passwordPolicy })

@@ -21,6 +21,7 @@ t.test('the page has no script and no style of its own, and what it needs lies b
   await buildWeb()
   const page = readFileSync(`${dist}/index.html`, 'utf8')
   t.notMatch(page, /<script(?![^>]* src=)|<style| style=| on\w+=/)
+  t.notMatch(page, /(?:src|href)="\//, 'a proxy may serve the page under a path')
   const files = readdirSync(`${dist}/assets`)
   for (const name of files.filter(name => /\.(js|css|svg)$/.test(name))) {
     t.match(name, /-[\w-]{8}\.\w+$/)

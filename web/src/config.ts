@@ -1,3 +1,6 @@
+/** The address of the service that serves this page, without a trailing slash. A proxy may serve it under a path. */
+export const serviceUrl = new URL('.', location.href).href.replace(/\/$/, '')
+
 /** The configuration that the service serves at /config.json. */
 export interface Config {
   region: string
@@ -19,7 +22,7 @@ export interface PasswordPolicy {
 
 /** @throws if the service cannot be reached */
 export async function loadConfig (): Promise<Config> {
-  const response = await fetch('/config.json')
+  const response = await fetch(`${serviceUrl}/config.json`)
   if (!response.ok) throw new Error(`/config.json responds with ${response.status}`)
   return response.json()
 }

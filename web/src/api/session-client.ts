@@ -1,3 +1,4 @@
+import { serviceUrl } from '../config.ts'
 import { currentToken, endSession } from '../session.ts'
 import { createArticlesClient, type components } from './client.ts'
 import { ApiError, toRequestError } from './errors.ts'
@@ -15,7 +16,7 @@ export interface Page<Row> {
 const timeoutMs = 15_000
 
 /** A client of the service that serves this page, with the token of the signed-in person. */
-export const client = createArticlesClient({ baseUrl: location.origin, token: async () => (await currentToken()).text, fetch: send })
+export const client = createArticlesClient({ baseUrl: serviceUrl, token: async () => (await currentToken()).text, fetch: send })
 
 interface Result<Data> {
   data?: Data

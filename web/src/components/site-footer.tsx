@@ -13,7 +13,7 @@ export function SiteFooter () {
 
   return (
     <footer className='foot'>
-      <p>{app.docs(text => <a href='/docs'>{text}</a>)}</p>
+      <p>{app.docs(text => <a href='docs/'>{text}</a>)}</p>
       <p className='language'>
         <label htmlFor={id}>{app.language}</label>
         <select id={id} value={code} onChange={event => choose(event.target.value)}>

@@ -5,6 +5,7 @@ import { ConfirmDialog } from '../components/confirm-dialog.tsx'
 import { ErrorNotice } from '../components/error-notice.tsx'
 import { Page } from '../components/page.tsx'
 import { TokenExpiry } from '../components/token-expiry.tsx'
+import { serviceUrl } from '../config.ts'
 import { useMessages } from '../i18n/language.ts'
 import { currentToken, endSession } from '../session.ts'
 import { useValue } from '../use-value.ts'
@@ -28,7 +29,7 @@ export function ApiPage () {
   }
 
   const authorization = `\\\n  -H 'Authorization: Bearer ${token?.text}'`
-  const articles = `${location.origin}/articles`
+  const articles = `${serviceUrl}/articles`
   return (
     <Page title={api.title} intro={api.intro}>
       {error && <ErrorNotice error={error} onRetry={reload} />}
@@ -41,7 +42,7 @@ export function ApiPage () {
             command={`curl -sS '${articles}' ${authorization} \\\n  -H 'Content-Type: application/json' \\\n  -d '{"name":"${api.example}"}'`}
             secret={token.text}
           />
-          <Command title={api.me} command={`curl -sS '${location.origin}/me' ${authorization}`} secret={token.text} />
+          <Command title={api.me} command={`curl -sS '${serviceUrl}/me' ${authorization}`} secret={token.text} />
           <section className='card'>
             <h2>{api.leaked}</h2>
             <p>{api.leakedText}</p>
