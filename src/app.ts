@@ -21,6 +21,7 @@ import requestOutcome from '../plugins/request-outcome.ts'
 import responseBatching from '../plugins/response-batching.ts'
 import search from '../plugins/search.ts'
 import storageWatch from '../plugins/storage-watch.ts'
+import usersSync from '../plugins/users-sync.ts'
 import web from '../plugins/web.ts'
 import type { Config } from './config.ts'
 import { requireAccess } from './http/route-access.ts'
@@ -66,6 +67,7 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   // These work in the background.
   await fastify.register(storageWatch, config)
   await fastify.register(expiryCleanup)
+  await fastify.register(usersSync, config)
 
   // The document describes every route registered after it. The pages come before the routes.
   await fastify.register(openapi)

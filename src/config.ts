@@ -20,6 +20,14 @@ export interface Config {
   /** Keys whose private half is public knowledge are taken outside production only. */
   allowDevelopmentKeys: boolean
   provisioning: Provisioning
+  /** The claim that gives new users their name. */
+  usernameClaim: string | undefined
+  /** Seconds between two runs of `users sync`. */
+  usersSyncInterval: number | undefined
+  /** The resource server whose scopes machine clients need. */
+  resourceServer: string
+  /** Further regions of multi-Region user pools. */
+  replicaRegions: string[]
   adminGroup: string
   postConfirmationSecret: string | undefined
   databaseUrl: string
@@ -60,6 +68,7 @@ FormatRegistry.Set('jwks-uri', value => isPlainUrl(value.replaceAll('{pool}', 'p
 FormatRegistry.Set('trust-proxy', value => ['true', 'false'].includes(value) || list(value).every(isAddressOrRange))
 FormatRegistry.Set('port', value => isInteger(value, 0, 65_535))
 FormatRegistry.Set('max-age', value => isInteger(value, 1, 86_400))
+FormatRegistry.Set('sync-interval', value => isInteger(value, 60, 604_800))
 FormatRegistry.Set('rate-limit', value => isInteger(value, 0, 1_000_000_000))
 FormatRegistry.Set('window', value => isInteger(value, 1, 86_400))
 FormatRegistry.Set('database-url', value => /^sqlite:.+/.test(value) || readPostgresUrl(value) !== undefined)
@@ -77,6 +86,10 @@ export const EnvironmentSchema = Type.Object({
   COGNITO_TOKEN_USE: Type.String({ pattern: someOf('(id|access)'), default: 'id,access', description: 'id, access or both, comma separated' }),
   JWKS_MAX_AGE_S: Type.String({ format: 'max-age', default: '3600', description: 'whole seconds, 1 to 86400' }),
   USER_PROVISIONING: Type.String({ pattern: '^(strict|auto)$', default: 'strict', description: 'strict or auto' }),
+  USERNAME_CLAIM: Type.Optional(Type.String({ pattern: '^[!-~]{1,128}$', description: 'the name of a claim, 1 to 128 characters without white space' })),
+  USERS_SYNC_INTERVAL_S: Type.Optional(Type.String({ format: 'sync-interval', description: 'whole seconds, 60 to 604800' })),
+  RESOURCE_SERVER: Type.String({ pattern: '^[!#-\\[\\]-~]{1,256}$', default: 'articles', description: "a resource server's identifier, 1 to 256 characters without white space and quotes" }),
+  COGNITO_REPLICA_REGIONS: Type.Optional(Type.String({ pattern: someOf('[a-z]{2}[a-z0-9-]*-[0-9]+'), description: 'AWS regions, comma separated, such as eu-central-1' })),
   ADMIN_GROUP: Type.String({ pattern: '^\\S{1,128}$', default: 'admin', description: "a Cognito group's name, 1 to 128 characters without white space" }),
   POST_CONFIRMATION_SECRET: Type.Optional(Type.String({ pattern: '^whsec_[A-Za-z0-9+/]{32,}={0,2}$', writeOnly: true, description: 'whsec_ and at least 24 bytes in base64' })),
   DATABASE_URL: Type.String({ format: 'database-url', writeOnly: true, default: 'sqlite:data/articles.db', description: `sqlite:<path>, sqlite::memory: or ${postgresUrlForm}` }),
@@ -104,7 +117,7 @@ export function readConfig (env: Record<string, string | undefined>): Config {
   }))
   const environment = Value.Default(EnvironmentSchema, { ...held })
 
-  const faults = { ...sharedKeySetFault(held), ...plainHttpFaults(held), ...schemaFaults(environment, held) }
+  const faults = { ...sharedKeySetFault(held), ...replicaRegionsFault(held), ...plainHttpFaults(held), ...schemaFaults(environment, held) }
   if (Object.keys(faults).length > 0 || !Value.Check(EnvironmentSchema, environment)) throw new ConfigError(Object.values(faults))
 
   return {
@@ -116,6 +129,10 @@ export function readConfig (env: Record<string, string | undefined>): Config {
     jwksMaxAge: Number(environment.JWKS_MAX_AGE_S),
     allowDevelopmentKeys: env.NODE_ENV !== 'production',
     provisioning: environment.USER_PROVISIONING === 'auto' ? 'auto' : 'strict',
+    usernameClaim: environment.USERNAME_CLAIM,
+    usersSyncInterval: environment.USERS_SYNC_INTERVAL_S === undefined ? undefined : Number(environment.USERS_SYNC_INTERVAL_S),
+    resourceServer: environment.RESOURCE_SERVER,
+    replicaRegions: list(environment.COGNITO_REPLICA_REGIONS ?? ''),
     adminGroup: environment.ADMIN_GROUP,
     postConfirmationSecret: environment.POST_CONFIRMATION_SECRET,
     databaseUrl: environment.DATABASE_URL,
@@ -168,6 +185,12 @@ function sharedKeySetFault (held: Held): Faults {
   const uri = held.COGNITO_JWKS_URI
   if (uri === undefined || uri.includes('{pool}') || list(held.AWS_USER_POOLS_ID ?? '').length < 2) return {}
   return { COGNITO_JWKS_URI: describeFault('COGNITO_JWKS_URI', held, 'a URL with {pool} in it where there are several user pools') }
+}
+
+function replicaRegionsFault (held: Held): Faults {
+  if (held.COGNITO_REPLICA_REGIONS === undefined || held.AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER === undefined) return {}
+  const takes = 'nothing where AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is set'
+  return { COGNITO_REPLICA_REGIONS: describeFault('COGNITO_REPLICA_REGIONS', held, takes) }
 }
 
 function describeFault (name: string, held: Held, takes: string, secret = false): string {

@@ -1,7 +1,6 @@
 import { Console } from 'node:console'
 import { text } from 'node:stream/consumers'
 import Fastify from 'fastify'
-import { userActor } from '../audit/actor.ts'
 import cognitoAuth, { isCognitoAuthError, type VerifiedUser } from '../../plugins/cognito-auth/index.ts'
 import { keySetFetcher } from '../../plugins/cognito-auth/keys/fetch-key-set.ts'
 import { listIssuers, type Issuer } from '../../plugins/cognito-auth/issuers.ts'
@@ -12,13 +11,11 @@ import { ConfigError, readConfig, type Config } from '../config.ts'
 import { listPendingMigrations } from '../database/migrate.ts'
 import { openDatabase } from '../database/open.ts'
 import type { Database } from '../database/tables.ts'
-import { rehearse } from '../database/transaction.ts'
 import { Problem } from '../problems/catalogue.ts'
 import { findSignOut } from '../users/sign-out-queries.ts'
-import { refuseSignedOut } from '../users/sign-out.ts'
-import { bindIdentity, type NotBound } from '../users/bind-identity.ts'
-import { findUserByIdentity } from '../users/queries.ts'
+import { rejectSignedOut } from '../users/sign-out.ts'
 import { explainRefusal, isExplained, readLeniently } from './explain-refusal.ts'
+import { explainUser } from './explain-user.ts'
 import { printable } from './table.ts'
 import type { Terminal } from './terminal.ts'
 
@@ -27,12 +24,6 @@ const help = `npm run explain-token -- TOKEN      (or the token on standard inpu
 Says whether the service, with the environment at hand, accepts a token, and if not, which check failed, what was expected,
 what was found, and what to do. It also checks the configuration itself. The token is not printed, and nothing is sent anywhere
 but to the configured key server. Exit status: 0 where the token is accepted, 1 where it is not.`
-
-const notBound: Record<NotBound, string> = {
-  unknown: 'But there is no local user for it: no_such_user. Add one (npm run users -- add), or set USER_PROVISIONING to auto.',
-  taken: 'But its username or e-mail address belongs to another local user: no_such_user. Remove or change that user first.',
-  email_not_verified: 'But its email_verified is not true: email_not_verified. Verify the address with Cognito, and sign in again.'
-}
 
 if (import.meta.main) process.exitCode = await explainToken(process.argv.slice(2), process)
 
@@ -102,28 +93,15 @@ function refused ({ code, message, reason }: Problem, token: string, config: Con
 async function verified (user: VerifiedUser, token: string, config: Config, db: Database, issuers: Issuer[]): Promise<Explanation> {
   const good = `The token is good: an ${user.tokenUse} token of ${printable(user.username)}, until ${new Date(user.expiresAt * 1000).toISOString()}`
   try {
-    refuseSignedOut(await findSignOut(db, user), user)
-    const { accepted, text } = await localUser(user, config, db)
-    return { accepted, lines: [good, `  ${printable(text)}`] }
+    rejectSignedOut(await findSignOut(db, user), user)
+    const { accepted, lines } = await explainUser(db, user, config)
+    return { accepted, lines: [good, ...lines.map(line => `  ${printable(line)}`)] }
   } catch (error) {
     const why = error instanceof Problem
       ? refused(error, token, config, issuers).lines
       : [`  Whether there is a local user cannot be said: ${reason(error)}`]
     return { accepted: false, lines: [good, ...why] }
   }
-}
-
-async function localUser (verified: VerifiedUser, { provisioning }: Config, db: Database): Promise<{ accepted: boolean, text: string }> {
-  const refused = (text: string) => ({ accepted: false, text })
-  const accepted = (text: string) => ({ accepted: true, text })
-  const user = await findUserByIdentity(db, verified.issuer, verified.subject)
-  if (user !== undefined && !user.disabled) return accepted(`The local user is ${user.username}, number ${user.id}.`)
-  if (user !== undefined) return refused('But the local user is disabled: user_disabled. An administrator can enable it: npm run users -- enable.')
-  if (verified.tokenUse !== 'id') return refused('But no local user is bound to it: no_such_user. Come once with an id token: an access token has no e-mail address.')
-  // What its first request would do, done and undone.
-  const bound = await rehearse(db, transaction => bindIdentity(transaction, verified, { actor: userActor(verified), provision: provisioning === 'auto' }))
-  if (typeof bound === 'string') return refused(notBound[bound])
-  return accepted(bound.createdAt === bound.updatedAt ? 'A local user is made on its first request.' : `The local user ${bound.username} is bound to it on its first request.`)
 }
 
 async function keyServer ({ jwksUri }: Issuer, config: Config): Promise<string> {

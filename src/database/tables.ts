@@ -7,6 +7,7 @@ export interface Tables {
   audit: AuditTable
   idempotency_keys: IdempotencyKeysTable
   key_sets: KeySetsTable
+  leases: LeasesTable
   sign_outs: SignOutsTable
   sync_runs: SyncRunsTable
 }
@@ -15,15 +16,22 @@ export type Database = Kysely<Tables>
 
 export interface UsersTable {
   id: Generated<number>
+  /** A person, or a machine client of the grant `client_credentials`. */
+  kind: Generated<'user' | 'client'>
+  /** Unique within the issuer, and among unbound users. */
   username: string
   /** The username in lower case, in which it is searched. */
   username_key: string
   email: string | null
-  /** The e-mail with its ASCII letters in lower case, by which it is compared. */
+  /** The e-mail with its ASCII letters in lower case. Unique within the issuer, and among unbound users. */
   email_key: string | null
-  /** Who in Cognito this is; both null until bound. */
+  /** When Cognito last said something of the e-mail, in seconds since the epoch; null where an administrator set it. */
+  email_as_of: number | null
+  /** The identity in Cognito; both are null until the user is bound. */
   issuer: string | null
   subject: string | null
+  /** The name under which Cognito's API knows the user; null where no token, event or listing has told it. */
+  cognito_username: string | null
   /** 0 or 1: SQLite has no booleans. */
   disabled: Generated<number>
   created_at: string
@@ -71,6 +79,15 @@ export interface KeySetsTable {
   fetched_at: number
 }
 
+/** The right of one process to do a background task. */
+export interface LeasesTable {
+  name: string
+  /** A random id of the process. */
+  holder: string
+  /** Milliseconds since the epoch. */
+  expires_at: number
+}
+
 /** Sessions that were ended before their tokens expire. */
 export interface SignOutsTable {
   issuer: string
@@ -100,7 +117,7 @@ export interface AuditTable {
   changes: string
 }
 
-/** A run of `users sync` that is under way, or was interrupted. */
+/** A run of `users sync` that is in progress, or was interrupted. */
 export interface SyncRunsTable {
   user_pool_id: string
   started_at: string

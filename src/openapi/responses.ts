@@ -40,7 +40,7 @@ export function nothing (description: string, ...names: HeaderName[]) {
 const refusals: Record<number, [description: string, ...names: HeaderName[]]> = {
   400: ['The request is not valid: `validation_failed` with `errors`, or `malformed_json`.'],
   401: ['No token, or one that is refused: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`.', 'WWW-Authenticate'],
-  403: ['Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`.'],
+  403: ['Not allowed: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`.', 'WWW-Authenticate'],
   404: ['There is no such thing: `not_found`.'],
   409: ['Something else has the name already: `conflict`.'],
   412: ['It has changed since it was read: `precondition_failed`.'],

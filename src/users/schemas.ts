@@ -1,4 +1,5 @@
-import { Type, type Static } from '@sinclair/typebox'
+import { Type, type TSchema } from '@sinclair/typebox'
+import type { User } from './queries.ts'
 
 const id = Type.Integer({ minimum: 1, maximum: Number.MAX_SAFE_INTEGER, format: 'int64', examples: [1] })
 const shownEmail = Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, examples: ['alice@example.com'] })
@@ -18,6 +19,18 @@ const email = Type.String({
   description: 'an e-mail address of at most 254 characters',
   examples: ['alice@example.com']
 })
+const newSubject = Type.String({
+  minLength: 1,
+  ...subject,
+  pattern: '^[^\\u0000\\uD800-\\uDFFF]*$',
+  description: 'the subject of the tokens of the user, or the id of a machine client'
+})
+const userPoolId = Type.String({
+  maxLength: 55,
+  pattern: '^[a-z][a-z0-9-]*_[0-9A-Za-z]+$',
+  description: 'the id of a user pool of this service; it may be left out where there is only one',
+  examples: ['eu-west-1_AbC123xyz']
+})
 
 export const MeSchema = Type.Object({
   id,
@@ -29,21 +42,48 @@ export const MeSchema = Type.Object({
 
 export const UserSchema = Type.Object({
   id,
+  kind: Type.Unsafe<User['kind']>({
+    type: 'string',
+    enum: ['user', 'client'],
+    description: 'A person, or a machine client.',
+    examples: ['user']
+  }),
   username: Type.String({ maxLength: 255, examples: ['alice'] }),
   email: shownEmail,
   disabled: Type.Boolean(),
-  issuer: Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, description: 'The issuer of the tokens of the user, null until the user is bound.', examples: ['https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz'] }),
-  sub: Type.Unsafe<string | null>({ type: ['string', 'null'], ...subject, description: 'The subject of the tokens of the user, null until the user is bound.' }),
+  issuer: Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    maxLength: 255,
+    description: 'The issuer of the tokens of the user, null until the user is bound.',
+    examples: ['https://cognito-idp.eu-west-1.amazonaws.com/eu-west-1_AbC123xyz']
+  }),
+  sub: Type.Unsafe<string | null>({
+    type: ['string', 'null'],
+    ...subject,
+    description: 'The subject of the tokens of the user, null until the user is bound.'
+  }),
   createdAt: dateTime,
   updatedAt: dateTime
 }, { title: 'User' })
 
 export const UserListSchema = Type.Array(UserSchema, { maxItems: 100 })
 export const UserParamsSchema = Type.Object({ id })
-export const NewUserSchema = Type.Object({ username, email }, { title: 'NewUser', additionalProperties: false })
+export const NewUserSchema = Type.Object({
+  username,
+  email: Type.Optional(email),
+  subject: Type.Optional(newSubject),
+  userPoolId: Type.Optional(userPoolId)
+}, { title: 'NewUser', additionalProperties: false })
 
-export const UserChangesSchema = Type.Partial(Type.Object({ username, email, disabled: Type.Boolean() }), {
-  title: 'UserChanges', additionalProperties: false, minProperties: 1
-})
+export const UserChangesSchema = Type.Partial(Type.Object({
+  username,
+  email,
+  disabled: Type.Boolean(),
+  subject: nullable(newSubject, 'Null unbinds the user.'),
+  userPoolId: nullable(userPoolId, 'Null unbinds the user.')
+}), { title: 'UserChanges', additionalProperties: false, minProperties: 1 })
 
-export type UserChanges = Static<typeof UserChangesSchema>
+// Null beside the pattern of a text: `Type.Union` would report the faults of both branches.
+function nullable (schema: TSchema, description: string) {
+  return Type.Unsafe<string | null>({ ...schema, type: ['string', 'null'], description: `${schema.description}. ${description}` })
+}

@@ -147,32 +147,67 @@ t.test('the token is taken from standard input, and with what stood around it', 
   t.match(await explain('', { onInput: '\n', ownProcess: true }), { status: 1, stdout: /^The token cannot be judged: no_auth_token\n/, stderr: '' })
 })
 
-t.test('whether there is a local user is told as the service would decide it', async t => {
+t.test('npm run explain-token names the local user, or the reason and the fix, as the service decides', async t => {
   const { pool, db, explain } = await start(t)
   const strict = { variables: { USER_PROVISIONING: 'strict' } }
-  const told = async (claims: Record<string, unknown> = {}, asking: Asking = {}) => {
-    const { status, stdout } = await explain(pool.idToken(claims), asking)
-    return [status, stdout.split('\n')[1]?.trim()]
+  const told = async (token: string, asking: Asking = {}) => {
+    const { status, stdout } = await explain(token, asking)
+    const [, line, fix] = stdout.split('\n')
+    return status === 0 ? [line?.trim()] : [line?.trim(), fix?.trim()]
   }
-  const access = async () => {
-    const { status, stdout } = await explain(pool.accessToken())
-    return [status, stdout.split('\n')[1]?.trim()]
-  }
+  const rejected = (text: string, fix: string) => [`But its requests are rejected: ${text}`, `Fix       ${fix}`]
+  const bindUser = 'Bind a user: npm run users -- bind USER SUBJECT --pool POOL.'
+  const subject = alice(pool).sub ?? ''
 
-  t.strictSame(await told(), [0, 'A local user is made on its first request.'])
-  t.strictSame(await told({ email_verified: 'true' }), [1, 'But its email_verified is not true: email_not_verified. Verify the address with Cognito, and sign in again.'])
-  t.strictSame(await told({}, strict), [1, 'But there is no local user for it: no_such_user. Add one (npm run users -- add), or set USER_PROVISIONING to auto.'])
-  t.strictSame(await db.selectFrom('users').selectAll().execute(), [], 'and none was made')
+  t.strictSame(await told(pool.idToken()), ['A local user is made on its first request.'])
+  t.strictSame(await told(pool.accessToken()), ['A local user is made on its first request.'])
+  t.strictSame(await told(pool.idToken(), strict), rejected(
+    'no_such_user. No local user has this e-mail address. An administrator must add the user first.',
+    'Add one (npm run users -- add), or add all users of the pool (npm run users -- sync).'
+  ))
+  t.strictSame(await told(pool.idToken({ email: undefined }), strict), rejected(
+    'no_such_user. The id token has no e-mail claim, so no local user is found by its address. An administrator must bind this user.',
+    `Let the app client read the attribute email, and request the scope email. ${bindUser}`
+  ))
+  t.strictSame(await told(pool.accessToken(), strict), rejected(
+    'no_such_user. No local user is bound to this subject. Come once with an id token: this access token has no e-mail address.', bindUser
+  ))
+  const accessOnly = { variables: { USER_PROVISIONING: 'strict', COGNITO_TOKEN_USE: 'access' } }
+  t.strictSame(await told(pool.accessToken(), accessOnly), rejected(
+    'no_such_user. No local user is bound to this subject. An administrator must bind this user.', bindUser
+  ))
+  t.strictSame(await db.selectFrom('users').selectAll().execute(), [], 'and no user was made')
 
   await insertUser(db, alice(pool, { issuer: null, sub: null }))
-  t.strictSame(await told({ email: 'ALICE@example.com' }, strict), [0, 'The local user alice is bound to it on its first request.'])
-  t.strictSame(await access(), [1, 'But no local user is bound to it: no_such_user. Come once with an id token: an access token has no e-mail address.'])
-  t.strictSame((await told({ email: undefined }))[0], 1, 'the username is taken')
-
-  await db.updateTable('users').set({ issuer: pool.issuer, subject: alice(pool).sub }).execute()
-  t.strictSame(await told({ sub: 'another' }), [1, 'But its username or e-mail address belongs to another local user: no_such_user. Remove or change that user first.'])
+  t.strictSame(await told(pool.idToken({ email: 'ALICE@example.com' }), strict), ['The local user alice is bound to it on its first request.'])
+  t.strictSame(await told(pool.idToken({ email: 'bob@example.com', email_verified: false }), strict), rejected(
+    'email_not_verified. The e-mail address is not verified. Verify it with Cognito, and sign in again.',
+    `Verify the address with Cognito. ${bindUser}`
+  ))
+  t.strictSame(await told(pool.idToken({ identities: [{ providerName: 'Google' }] }), strict), rejected(
+    'email_not_verified. The e-mail address of a federated user does not count as verified. An administrator must bind this user.',
+    `The unbound user alice has this address. If it is the same person: npm run users -- bind 1 ${subject} --pool ${pool.id}.`
+  ))
   await updateUser(db, 1, { disabled: true })
-  t.strictSame(await access(), [1, 'But the local user is disabled: user_disabled. An administrator can enable it: npm run users -- enable.'])
+  t.strictSame(await told(pool.idToken()), rejected(
+    'user_disabled. The local user is disabled, and not bound yet.', 'Enable it: npm run users -- enable.'
+  ))
+  await updateUser(db, 1, { issuer: pool.issuer, sub: subject })
+  t.strictSame(await told(pool.accessToken()), rejected('user_disabled. The local user is disabled.', 'Enable it: npm run users -- enable.'))
+  t.strictSame(await told(pool.idToken({ sub: 'another' })), ['A local user is made on its first request.'])
+})
+
+t.test('npm run explain-token names the scope that a machine client lacks', async t => {
+  const { pool, explain } = await start(t)
+  const lines = async (scope: string, variables = {}) => {
+    const { stdout } = await explain(pool.accessToken({ sub: pool.clientId, username: undefined, scope }), { variables })
+    return stdout.slice(0, stdout.indexOf('\n\n')).split('\n').slice(1).map(line => line.trim())
+  }
+  const grant = 'Allow the scope to the app client in Cognito, and request it with the token.'
+  t.strictSame(await lines(''), ['But its requests are rejected: insufficient_scope. This needs the scope articles/read.', `Fix       ${grant}`])
+  t.strictSame(await lines('articles/read'), ['A local user is made on its first request.', `It may read, and lacks the scope articles/write. ${grant}`])
+  t.strictSame(await lines('articles/read articles/write'), ['A local user is made on its first request.'])
+  t.match(await lines('articles/read', { USER_PROVISIONING: 'strict' }), [/no_such_user/, /npm run users -- add NAME --subject CLIENT_ID/, /It may read/])
 })
 
 t.test('a session that was signed out is refused', async t => {

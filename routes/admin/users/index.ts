@@ -1,19 +1,25 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { userActor } from '../../../src/audit/actor.ts'
+import { tokenActor } from '../../../src/audit/actor.ts'
+import { poolIssuers } from '../../../src/cognito/pool-issuers.ts'
+import type { Config } from '../../../src/config.ts'
 import { ListQuerySchema, sendPage } from '../../../src/http/pagination.ts'
 import { json, nothing, problems } from '../../../src/openapi/responses.ts'
-import { signOut } from '../../../src/users/sign-out.ts'
+import { Problem } from '../../../src/problems/catalogue.ts'
 import { addUser, changeUser, noSuchUser, removeUser } from '../../../src/users/manage-users.ts'
 import { findUser, listUsers, type User } from '../../../src/users/queries.ts'
+import { readBinding } from '../../../src/users/read-binding.ts'
 import { NewUserSchema, UserChangesSchema, UserListSchema, UserParamsSchema, UserSchema } from '../../../src/users/schemas.ts'
+import { signOut } from '../../../src/users/sign-out.ts'
 
 /**
  * The largest body of a user. Where every character is escaped as two surrogates of 6 bytes each, a username of 128 characters,
- * an e-mail address of 254 and a subject of 255 make a body of 7.8 kB.
+ * an e-mail address of 254, a subject of 255 and a pool id of 55 make a body of 8.5 kB.
  */
-const bodyLimit = 8 * 1024
+const bodyLimit = 9 * 1024
 
-const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
+const adminUsers: FastifyPluginAsyncTypebox<Config> = async (fastify, config) => {
+  const issuers = poolIssuers(config)
+
   fastify.get('/', {
     schema: {
       operationId: 'listUsers',
@@ -32,13 +38,20 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'addUser',
       summary: 'Add a user',
-      description: 'The user is bound to the first id token that comes with this e-mail address, verified.',
+      description: 'With a subject, the user is bound to that identity. Without one, an e-mail address is needed: the user is bound to the first token that proves the address.',
       tags: ['admin'],
       body: NewUserSchema,
       response: { 201: json(UserSchema, 'The user.', 'Location'), ...problems(400, 401, 403, 409, 413, 415) }
     }
   }, async (request, reply) => {
-    const added = await fastify.writeAs(request, db => addUser(db, userActor(request.user), { ...request.body, issuer: null, sub: null }))
+    const { username, email = null, ...binding } = request.body
+    const identity = readBinding(binding, issuers)
+    if (email === null && !identity) {
+      const errors = [{ in: 'body', path: '/email', message: 'is required where there is no subject' } as const]
+      throw new Problem('validation_failed', 'There is a fault in the body; errors says where.', { errors })
+    }
+    const newUser = { username, email, issuer: identity?.issuer ?? null, sub: identity?.subject ?? null }
+    const added = await fastify.writeAs(request, db => addUser(db, tokenActor(request.user), newUser))
     reply.code(201).header('location', `/admin/users/${added.id}`)
     return added
   })
@@ -49,34 +62,38 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
       summary: 'Read a user',
       tags: ['admin'],
       params: UserParamsSchema,
-      response: { 200: json(UserSchema, 'The user.', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has it already.', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403, 404) }
+      response: { 200: json(UserSchema, 'The user.', 'ETag', 'Cache-Control', 'Vary'), 304: nothing('The client has this representation already.', 'ETag', 'Cache-Control', 'Vary'), ...problems(400, 401, 403, 404) }
     }
-  }, async ({ params }) => findUserOrRefuse(params.id))
+  }, async ({ params }) => findUserOrThrow(params.id))
 
   fastify.patch('/:id', {
     bodyLimit,
     schema: {
       operationId: 'changeUser',
-      summary: 'Change, disable or enable a user',
-      description: 'Disabling takes effect on the next request of the user.',
+      summary: 'Change, disable, enable, bind or unbind a user',
+      description: 'It takes effect on the next request of the user. A subject and a user pool bind the user to that identity, and both as null unbind it. The articles stay with the user.',
       tags: ['admin'],
       params: UserParamsSchema,
       body: UserChangesSchema,
       response: { 200: json(UserSchema, 'The user.'), ...problems(400, 401, 403, 404, 409, 413, 415) }
     }
-  }, async request => fastify.writeAs(request, db => changeUser(db, userActor(request.user), request.params.id, request.body)))
+  }, async request => {
+    const { subject, userPoolId, ...changes } = request.body
+    const identity = readBinding({ subject, userPoolId }, issuers)
+    return fastify.writeAs(request, db => changeUser(db, tokenActor(request.user), request.params.id, { ...changes, identity }))
+  })
 
   fastify.delete('/:id', {
     schema: {
       operationId: 'removeUser',
       summary: 'Remove a user',
-      description: 'The articles of the user stay, without an author. Where users are provisioned automatically, disable a user who is not to come back.',
+      description: 'The articles of the user stay, without an author. With USER_PROVISIONING=auto the user comes back with the next token: disable such a user.',
       tags: ['admin'],
       params: UserParamsSchema,
-      response: { 204: nothing('The user is gone.'), ...problems(400, 401, 403, 404, 413, 415) }
+      response: { 204: nothing('The user was removed.'), ...problems(400, 401, 403, 404, 413, 415) }
     }
   }, async (request, reply) => {
-    await fastify.writeAs(request, db => removeUser(db, userActor(request.user), request.params.id))
+    await fastify.writeAs(request, db => removeUser(db, tokenActor(request.user), request.params.id))
     reply.code(204)
     return null
   })
@@ -85,18 +102,18 @@ const adminUsers: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'signOutUser',
       summary: 'End all sessions of a user',
-      description: 'Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second. A user that is not bound yet has no session: 409.',
+      description: 'Tokens of earlier sessions are rejected from now on, by every replica. The response comes when that is so, within about a second. A user that is not bound yet has no session: 409.',
       tags: ['admin'],
       params: UserParamsSchema,
-      response: { 204: nothing('They are over.'), ...problems(400, 401, 403, 404, 409, 413, 415) }
+      response: { 204: nothing('The sessions have ended.'), ...problems(400, 401, 403, 404, 409, 413, 415) }
     }
   }, async ({ params, user }, reply) => {
-    await signOut(fastify.db, userActor(user), await findUserOrRefuse(params.id), null, fastify.endSessions)
+    await signOut(fastify.db, tokenActor(user), await findUserOrThrow(params.id), null, fastify.endSessions)
     reply.code(204)
     return null
   })
 
-  async function findUserOrRefuse (id: number): Promise<User> {
+  async function findUserOrThrow (id: number): Promise<User> {
     const user = await findUser(fastify.db, id)
     if (user === undefined) throw noSuchUser()
     return user
