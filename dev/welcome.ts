@@ -1,6 +1,6 @@
 import { Type } from '@sinclair/typebox'
 import { Value } from '@sinclair/typebox/value'
-import { seedUsers, type Emulator } from './emulator.ts'
+import { machineClient, seedUsers, type Emulator } from './emulator.ts'
 
 const SignedInSchema = Type.Object({ AuthenticationResult: Type.Object({ IdToken: Type.String() }) })
 
@@ -29,7 +29,10 @@ export async function welcome (address: string, emulator: Emulator, dataDirector
     `  curl -sS ${address}/articles -H ${authorization} -H 'Content-Type: application/json' -d '{"name":"My first article"}'`,
     '',
     'Get a fresh token; the one above lasts an hour:',
-    `  curl -sS ${emulator.endpoint}/ ${signInHeaders} -d ${quote(signInBody(emulator))} | sed 's/.*"IdToken":"\\([^"]*\\)".*/\\1/'`
+    `  curl -sS ${emulator.endpoint}/ ${signInHeaders} -d ${quote(signInBody(emulator))} | sed 's/.*"IdToken":"\\([^"]*\\)".*/\\1/'`,
+    '',
+    'Get a token for a machine client, whose scopes let it read and write articles:',
+    `  curl -sS ${emulator.endpoint}/oauth2/token -u ${quote(`${machineClient.clientId}:${machineClient.clientSecret}`)} -d grant_type=client_credentials`
   ].join('\n')
 }
 

@@ -18,8 +18,8 @@ export async function up (db: Kysely<any>): Promise<void> {
   await sql`create unique index users_issuer_email on users (coalesce(issuer, ''), email_key)`.execute(db)
 }
 
-// SQLite cannot drop a constraint, so the table is made anew. `drop table` first deletes its rows, which the foreign keys of
-// other tables act on: articles would lose their authors. A migration cannot switch foreign keys off, being a transaction.
+// SQLite cannot drop a constraint, so the table is made anew. `drop table` first deletes the rows, and the foreign keys of other
+// tables act on that: articles lose their authors. A migration is a transaction and cannot switch foreign keys off.
 // So the references are stored before, and restored after.
 async function rebuildSqliteTable (db: Kysely<any>): Promise<void> {
   const columns = sql.raw('id, username, username_key, email, email_key, issuer, subject, disabled, created_at, updated_at, seen_at, auth_time')

@@ -26,7 +26,7 @@ export interface Config {
   usersSyncInterval: number | undefined
   /** The resource server whose scopes machine clients need. */
   resourceServer: string
-  /** Further regions of multi-Region user pools. */
+  /** Further regions of multi-Region user pools. Another endpoint than AWS has none. */
   replicaRegions: string[]
   adminGroup: string
   postConfirmationSecret: string | undefined
@@ -117,7 +117,7 @@ export function readConfig (env: Record<string, string | undefined>): Config {
   }))
   const environment = Value.Default(EnvironmentSchema, { ...held })
 
-  const faults = { ...sharedKeySetFault(held), ...replicaRegionsFault(held), ...plainHttpFaults(held), ...schemaFaults(environment, held) }
+  const faults = { ...sharedKeySetFault(held), ...plainHttpFaults(held), ...schemaFaults(environment, held) }
   if (Object.keys(faults).length > 0 || !Value.Check(EnvironmentSchema, environment)) throw new ConfigError(Object.values(faults))
 
   return {
@@ -185,12 +185,6 @@ function sharedKeySetFault (held: Held): Faults {
   const uri = held.COGNITO_JWKS_URI
   if (uri === undefined || uri.includes('{pool}') || list(held.AWS_USER_POOLS_ID ?? '').length < 2) return {}
   return { COGNITO_JWKS_URI: describeFault('COGNITO_JWKS_URI', held, 'a URL with {pool} in it where there are several user pools') }
-}
-
-function replicaRegionsFault (held: Held): Faults {
-  if (held.COGNITO_REPLICA_REGIONS === undefined || held.AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER === undefined) return {}
-  const takes = 'nothing where AWS_ENDPOINT_URL_COGNITO_IDENTITY_PROVIDER is set'
-  return { COGNITO_REPLICA_REGIONS: describeFault('COGNITO_REPLICA_REGIONS', held, takes) }
 }
 
 function describeFault (name: string, held: Held, takes: string, secret = false): string {

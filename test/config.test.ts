@@ -41,9 +41,13 @@ t.test('the two Cognito variables are all that is needed', async t => {
     endpoint: undefined,
     jwksUri: undefined,
     tokenUse: ['id', 'access'],
-    jwksCacheTtlSeconds: 3600,
+    jwksMaxAge: 3600,
     allowDevelopmentKeys: true,
     provisioning: 'strict',
+    usernameClaim: undefined,
+    usersSyncInterval: undefined,
+    resourceServer: 'articles',
+    replicaRegions: [],
     adminGroup: 'admin',
     postConfirmationSecret: undefined,
     databaseUrl: 'sqlite:data/articles.db',
@@ -152,6 +156,14 @@ variable('COGNITO_TOKEN_USE', 'tokenUse',
 variable('JWKS_MAX_AGE_S', 'jwksMaxAge', [['1', 1], ['86400', 86_400]], ['0', '86401', '1.5', '-1', '1e3', '60s', '0x10'])
 
 variable('USER_PROVISIONING', 'provisioning', [['strict', 'strict'], ['auto', 'auto']], ['Auto', 'none'])
+
+variable('USERNAME_CLAIM', 'usernameClaim', [['custom:nick', 'custom:nick']], ['two words', 'x'.repeat(129)])
+
+variable('USERS_SYNC_INTERVAL_S', 'usersSyncInterval', [['60', 60], ['604800', 604_800]], ['59', '604801', '1h'])
+
+variable('RESOURCE_SERVER', 'resourceServer', [['https://api.example.com', 'https://api.example.com']], ['two words', 'a"b', 'a\\b', 'x'.repeat(257)])
+
+variable('COGNITO_REPLICA_REGIONS', 'replicaRegions', [['eu-central-1, us-gov-west-1', ['eu-central-1', 'us-gov-west-1']]], ['Frankfurt', 'eu-central'])
 
 variable('ADMIN_GROUP', 'adminGroup', [['staff', 'staff'], ['x'.repeat(128), 'x'.repeat(128)]], ['two words', 'x'.repeat(129)])
 

@@ -23,7 +23,7 @@ export function cognitoAuthOptions (config: TokenConfig): CognitoAuthOptions {
     clientId: config.clientIds,
     tokenUse: config.tokenUse,
     audience: config.resourceServer,
-    ...(config.replicaRegions.length > 0 && { replicaRegions: config.replicaRegions }),
+    ...(config.endpoint === undefined && { replicaRegions: config.replicaRegions }),
     endpoint: config.endpoint,
     jwksUri: config.jwksUri,
     jwksCacheTtlSeconds: config.jwksMaxAge,

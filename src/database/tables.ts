@@ -100,7 +100,7 @@ export interface SignOutsTable {
   expires_at: string
 }
 
-/** Who did what to which user, kept also when the user is gone. */
+/** The actions on users. They stay when the user is removed. */
 export interface AuditTable {
   id: Generated<number>
   at: string
@@ -113,7 +113,7 @@ export interface AuditTable {
   action: string
   user_id: number
   username: string
-  /** What was changed and to what, in JSON. */
+  /** The changed members and their new values, in JSON. */
   changes: string
 }
 

@@ -6,7 +6,7 @@ import { findUsersWithSignOuts, type UserWithSignOut } from './identity-queries.
 import type { User } from './queries.ts'
 import { findSignOut, type SignOut } from './sign-out-queries.ts'
 
-/** What the database holds of a verified user. */
+/** The local user and the sign-out of a verified user. */
 export interface LoadedUser {
   /** The local user that is bound to it. */
   user: User | undefined

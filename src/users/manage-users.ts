@@ -63,8 +63,8 @@ export function noSuchUser (): Problem {
   return new Problem('not_found', 'There is no such user.')
 }
 
-/** The columns that belong to an identity. Those that Cognito tells are empty until the next token or sync. */
-export function bindingColumns (identity: Identity | null): UserColumns {
+/** The columns that belong to an identity. The next token or sync fills the columns that Cognito tells. */
+function bindingColumns (identity: Identity | null): UserColumns {
   return { issuer: identity?.issuer ?? null, sub: identity?.subject ?? null, cognitoUsername: null, authTime: null, emailAsOf: null }
 }
 

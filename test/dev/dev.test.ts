@@ -26,6 +26,8 @@ interface Dev extends RunningProcess {
   list: string
   create: string
   mint: string
+  /** Gets a token for the machine client. */
+  machine: string
 }
 
 /** Two ports that nobody listens on, and a folder that is removed with the test. */
@@ -45,11 +47,11 @@ async function startDev (t: Test, variables: Settings): Promise<Dev> {
   const commands = () => dev.output.stdout.split('\n').filter(line => line.startsWith('  curl ')).map(line => line.trim())
   await new Promise<void>(resolve => {
     dev.exited.then(() => resolve())
-    dev.child.stdout?.on('data', () => { if (commands().length === 3 && dev.output.stdout.endsWith('\n')) resolve() })
+    dev.child.stdout?.on('data', () => { if (commands().length === 4 && dev.output.stdout.endsWith('\n')) resolve() })
   })
-  const [list = '', create = '', mint = ''] = commands()
+  const [list = '', create = '', mint = '', machine = ''] = commands()
   t.equal(dev.output.stderr, '')
-  return { ...dev, list, create, mint }
+  return { ...dev, list, create, mint, machine }
 }
 
 /** What a command prints in a shell that has nothing of ours. */
@@ -116,6 +118,8 @@ t.test('npm run dev prints commands that work as they stand, and keeps what was 
   t.match(await answerOf(first.create), { status: 201, body: { id: 1, name: 'My first article', author: 'alice' } })
   t.match(await shell(first.list), /^\[\{"id":1,/)
 
+  const { access_token: machineToken } = JSON.parse(await shell(first.machine))
+  t.match(await answerOf(first.list.replace(/Bearer [^']+/, `Bearer ${machineToken}`)), { status: 200 }, 'the machine client')
   const token = (await shell(first.mint)).trim()
   t.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/)
   t.notMatch(first.list, token, 'a fresh one')

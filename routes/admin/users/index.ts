@@ -12,8 +12,8 @@ import { NewUserSchema, UserChangesSchema, UserListSchema, UserParamsSchema, Use
 import { signOut } from '../../../src/users/sign-out.ts'
 
 /**
- * The largest body of a user. Where every character is escaped as two surrogates of 6 bytes each, a username of 128 characters,
- * an e-mail address of 254, a subject of 255 and a pool id of 55 make a body of 8.5 kB.
+ * The largest body of a user: a username of 128 characters, an address of 254, a subject of 255 and a pool id of 55.
+ * Each character may be escaped as two surrogates of 6 bytes, which makes 8.5 kB.
  */
 const bodyLimit = 9 * 1024
 
