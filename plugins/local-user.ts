@@ -80,7 +80,7 @@ const localUsers: FastifyPluginAsync<LocalUserOptions> = async (fastify, options
   async function loadLocalUser (request: FastifyRequest): Promise<void> {
     const { user: verified, changeMark: dataVersion } = request
     const found = judge(await loader.load(verified, dataVersion), request)
-    const user = found === undefined ? await provisionUser(fastify.db, verified, describe(request), options) : await storeNews(request, found)
+    const user = await storeNews(request, found ?? await provisionUser(fastify.db, verified, describe(request), options))
     rejectDisabled(user)
     request[localUser] = user
     admit(request, 'user', user)
