@@ -18,6 +18,14 @@ export interface Config {
   /** Accepts the emulator's signing key, whose private half is public. True outside production only. */
   allowDevelopmentKeys: boolean
   provisioning: Provisioning
+  /** The claim that gives new users their name. */
+  usernameClaim: string | undefined
+  /** Seconds between two runs of `users sync`. */
+  usersSyncInterval: number | undefined
+  /** The resource server whose scopes machine clients need. */
+  resourceServer: string
+  /** Further regions of multi-Region user pools. Another endpoint than AWS has none. */
+  replicaRegions: string[]
   adminGroup: string
   postConfirmationSecret: string | undefined
   databaseUrl: string
@@ -53,6 +61,10 @@ export function readConfig (env: Environment): Config {
     jwksMaxAgeSeconds: Number(environment.JWKS_MAX_AGE_S),
     allowDevelopmentKeys: env.NODE_ENV !== 'production',
     provisioning: environment.USER_PROVISIONING === 'auto' ? 'auto' : 'strict',
+    usernameClaim: environment.USERNAME_CLAIM,
+    usersSyncInterval: environment.USERS_SYNC_INTERVAL_S === undefined ? undefined : Number(environment.USERS_SYNC_INTERVAL_S),
+    resourceServer: environment.RESOURCE_SERVER,
+    replicaRegions: splitList(environment.COGNITO_REPLICA_REGIONS ?? ''),
     adminGroup: environment.ADMIN_GROUP,
     postConfirmationSecret: environment.POST_CONFIRMATION_SECRET,
     databaseUrl: environment.DATABASE_URL,
