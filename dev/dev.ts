@@ -3,7 +3,7 @@ import { createServer } from 'node:net'
 import { join } from 'node:path'
 import { handler } from '../deploy/aws/post-confirmation.ts'
 import { readConfig } from '../src/config.ts'
-import { startEmulator, type Emulator } from './emulator.ts'
+import { machineClient, startEmulator, type Emulator } from './emulator.ts'
 import { startService, untilReady } from './service.ts'
 import { buildWeb } from '../web/build.ts'
 import { welcome } from './welcome.ts'
@@ -66,6 +66,7 @@ async function develop (): Promise<number> {
     POST_CONFIRMATION_SECRET: `whsec_${randomBytes(32).toString('base64')}`,
     ...given
   }
+  env.AWS_APP_CLIENT_ID += `,${machineClient.clientId}`
   const { host, port, userPoolIds: [userPoolId], clientIds: [clientId] } = readConfig(env)
   readPort('PORT', `${port}`)
   await requireFreePort(port, host, 'PORT')

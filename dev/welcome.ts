@@ -1,4 +1,4 @@
-import { seedUsers, type Emulator } from './emulator.ts'
+import { machineClient, seedUsers, type Emulator } from './emulator.ts'
 
 /** The first screen of `npm run dev`. Its commands need curl, sed and a POSIX shell. */
 export function welcome (address: string, emulator: Emulator, dataDirectory: string): string {
@@ -17,6 +17,9 @@ export function welcome (address: string, emulator: Emulator, dataDirectory: str
     `  curl -H "Authorization: Bearer $TOKEN" ${address}/me`,
     `  curl -H "Authorization: Bearer $TOKEN" ${address}/articles`,
     `  curl -H "Authorization: Bearer $TOKEN" ${address}/articles -H 'Content-Type: application/json' -d '{"name":"My first article"}'`,
+    '',
+    'A machine client may read and write articles too. Get a token for it:',
+    `  curl -s ${emulator.endpoint}/oauth2/token -u ${quote(`${machineClient.clientId}:${machineClient.clientSecret}`)} -d grant_type=client_credentials`,
     '',
     `Confirmation codes appear below. The data is in ${dataDirectory}. Ctrl-C stops both servers.`
   ].join('\n')

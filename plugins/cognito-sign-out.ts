@@ -1,8 +1,7 @@
 import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { userPoolClient, type UserPoolClient } from '../src/cognito/user-pool-client.ts'
-import type { Identity } from '../src/users/sign-out-queries.ts'
-import type { EndSessions } from '../src/users/sign-out.ts'
+import type { ApiUser, EndSessions } from '../src/users/sign-out.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
@@ -10,41 +9,41 @@ declare module 'fastify' {
   }
 }
 
-interface UserPoolOptions {
+interface CognitoSignOutOptions {
   endpoint: string | undefined
 }
 
-/** How long the service does without credentials before it looks for them again, in milliseconds. */
-const credentialsPause = 600_000
+/** The time until the AWS SDK looks for credentials again, where it found none. */
+const credentialsRetryMs = 600_000
 
-/** Lets the service end sessions at Cognito, where it has AWS credentials for that; without, it does so on its own. */
-const userPool: FastifyPluginAsync<UserPoolOptions> = async (fastify, { endpoint }) => {
-  const underWay = new Set<Promise<void>>()
+/** Lets the service end sessions at Cognito, where it has AWS credentials. Without them it ends sessions here only. */
+const cognitoSignOut: FastifyPluginAsync<CognitoSignOutOptions> = async (fastify, { endpoint }) => {
+  const pending = new Set<Promise<void>>()
   let client: UserPoolClient | undefined
-  let nextTry = -Infinity
+  let nextAttemptMs = -Infinity
 
-  fastify.decorate('endSessions', (identity, onEnded) => {
-    if (performance.now() < nextTry) return
-    const ending = endSessions(identity, onEnded).finally(() => underWay.delete(ending))
-    underWay.add(ending)
+  fastify.decorate('endSessions', (user, onEnded) => {
+    if (performance.now() < nextAttemptMs) return
+    const ending = endSessions(user, onEnded).finally(() => pending.delete(ending))
+    pending.add(ending)
   })
   fastify.addHook('onClose', async () => {
-    await Promise.all(underWay)
+    await Promise.all(pending)
     await client?.close()
   })
 
-  async function endSessions ({ issuer, subject }: Identity, onEnded: () => Promise<void>): Promise<void> {
+  async function endSessions ({ issuer, username }: ApiUser, onEnded: () => Promise<void>): Promise<void> {
     client ??= userPoolClient(endpoint)
     try {
-      await client.signOut(issuer.slice(issuer.lastIndexOf('/') + 1), subject)
+      await client.signOut(issuer.slice(issuer.lastIndexOf('/') + 1), username)
     } catch (error) {
       const lacksCredentials = error instanceof Error && error.name === 'CredentialsProviderError'
-      if (lacksCredentials) nextTry = performance.now() + credentialsPause
+      if (lacksCredentials) nextAttemptMs = performance.now() + credentialsRetryMs
       fastify.log[lacksCredentials ? 'info' : 'warn']({ err: error }, 'sessions were ended here, but not at Cognito')
       return
     }
-    await onEnded().catch(error => fastify.log.warn({ err: error }, 'sessions were ended, and will be remembered for longer than need be'))
+    await onEnded().catch(error => fastify.log.warn({ err: error }, 'the expiry of a sign-out was not shortened'))
   }
 }
 
-export default fp(userPool, { name: 'cognito-sign-out', dependencies: ['database'] })
+export default fp(cognitoSignOut, { name: 'cognito-sign-out', dependencies: ['database'] })

@@ -21,6 +21,7 @@ import requestLog from '../plugins/request-log.ts'
 import requestOutcome from '../plugins/request-outcome.ts'
 import responseBatching from '../plugins/response-batching.ts'
 import search from '../plugins/search.ts'
+import usersSync from '../plugins/users-sync.ts'
 import web from '../plugins/web.ts'
 import type { Config } from './config.ts'
 import { requireAccess } from './http/route-access.ts'
@@ -66,6 +67,8 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
 
   // Expired rows are deleted in the background.
   await fastify.register(expiryCleanup)
+  // With an interval, local users are synced with Cognito in the background.
+  await fastify.register(usersSync, config)
 
   // The document describes every route registered after it. The pages come before the routes.
   await fastify.register(openapi, config)

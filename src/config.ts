@@ -20,6 +20,14 @@ export interface Config {
   provisioning: Provisioning
   /** The app client that the pages use. */
   webClientId: string
+  /** The claim that gives new users their name. */
+  usernameClaim: string | undefined
+  /** Seconds between two runs of `users sync`. */
+  usersSyncInterval: number | undefined
+  /** The resource server whose scopes machine clients need. */
+  resourceServer: string
+  /** Further regions of multi-Region user pools. Another endpoint than AWS has none. */
+  replicaRegions: string[]
   adminGroup: string
   postConfirmationSecret: string | undefined
   databaseUrl: string
@@ -64,6 +72,10 @@ export function readConfig (env: Environment): Config {
     allowDevelopmentKeys: env.NODE_ENV !== 'production',
     provisioning: environment.USER_PROVISIONING === 'auto' ? 'auto' : 'strict',
     webClientId: environment.WEB_CLIENT_ID ?? splitList(environment.AWS_APP_CLIENT_ID)[0] ?? '',
+    usernameClaim: environment.USERNAME_CLAIM,
+    usersSyncInterval: environment.USERS_SYNC_INTERVAL_S === undefined ? undefined : Number(environment.USERS_SYNC_INTERVAL_S),
+    resourceServer: environment.RESOURCE_SERVER,
+    replicaRegions: splitList(environment.COGNITO_REPLICA_REGIONS ?? ''),
     adminGroup: environment.ADMIN_GROUP,
     postConfirmationSecret: environment.POST_CONFIRMATION_SECRET,
     databaseUrl: environment.DATABASE_URL,

@@ -47,6 +47,10 @@ t.test('readConfig needs the two Cognito variables only', async t => {
     allowDevelopmentKeys: true,
     provisioning: 'strict',
     webClientId: 'client1',
+    usernameClaim: undefined,
+    usersSyncInterval: undefined,
+    resourceServer: 'articles',
+    replicaRegions: [],
     adminGroup: 'admin',
     postConfirmationSecret: undefined,
     databaseUrl: 'sqlite:data/articles.db',
@@ -159,6 +163,14 @@ testVariable('COGNITO_TOKEN_USE', 'tokenUse',
 testVariable('JWKS_MAX_AGE_S', 'jwksMaxAgeSeconds', [['1', 1], ['86400', 86_400]], ['0', '86401', '1.5', '-1', '1e3', '60s', '0x10'])
 
 testVariable('USER_PROVISIONING', 'provisioning', [['strict', 'strict'], ['auto', 'auto']], ['Auto', 'none'])
+
+testVariable('USERNAME_CLAIM', 'usernameClaim', [['custom:nick', 'custom:nick']], ['two words', 'x'.repeat(129)])
+
+testVariable('USERS_SYNC_INTERVAL_S', 'usersSyncInterval', [['60', 60], ['604800', 604_800]], ['59', '604801', '1h'])
+
+testVariable('RESOURCE_SERVER', 'resourceServer', [['https://api.example.com', 'https://api.example.com']], ['two words', 'a"b', 'a\\b', 'x'.repeat(257)])
+
+testVariable('COGNITO_REPLICA_REGIONS', 'replicaRegions', [['eu-central-1, us-gov-west-1', ['eu-central-1', 'us-gov-west-1']]], ['Frankfurt', 'eu-central'])
 
 testVariable('ADMIN_GROUP', 'adminGroup', [['staff', 'staff'], ['x'.repeat(128), 'x'.repeat(128)]], ['two words', 'x'.repeat(129)])
 

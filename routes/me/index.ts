@@ -1,5 +1,5 @@
 import type { FastifyPluginAsyncTypebox } from '@fastify/type-provider-typebox'
-import { userActor } from '../../src/audit/actor.ts'
+import { tokenActor } from '../../src/audit/actor.ts'
 import { json, noContent, problems } from '../../src/openapi/responses.ts'
 import { signOut } from '../../src/users/sign-out.ts'
 import { MeSchema } from '../../src/users/schemas.ts'
@@ -8,7 +8,7 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get('/', {
     schema: {
       operationId: 'getMe',
-      summary: 'Who am I',
+      summary: 'Read the verified user',
       tags: ['me'],
       response: { 200: json(MeSchema, 'The verified user.', 'Cache-Control'), ...problems(401, 403) }
     }
@@ -22,12 +22,12 @@ const me: FastifyPluginAsyncTypebox = async fastify => {
     schema: {
       operationId: 'signOut',
       summary: 'End all of my sessions',
-      description: 'Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second.',
+      description: 'Tokens of earlier sessions are rejected from now on, by every replica. The response comes when that is so, within about a second.',
       tags: ['me'],
-      response: { 204: noContent('They are over.'), ...problems(400, 401, 403, 413, 415) }
+      response: { 204: noContent('The sessions have ended.'), ...problems(400, 401, 403, 413, 415) }
     }
   }, async ({ localUser, user }, reply) => {
-    await signOut(fastify.db, { ...userActor(user), name: localUser.username }, localUser, user, fastify.endSessions)
+    await signOut(fastify.db, { ...tokenActor(user), name: localUser.username }, localUser, user, fastify.endSessions)
     reply.code(204)
     return null
   })

@@ -5,8 +5,10 @@ import type { User } from '../users/queries.ts'
 import type { Actor } from './actor.ts'
 import type { AuditAction, AuditEntry } from './schemas.ts'
 
-/** Records who did what to a user, in the transaction that does it. */
-export async function insertAudit (db: Database, actor: Actor, action: AuditAction, user: Pick<User, 'id' | 'username'>, changes: Record<string, unknown> = {}): Promise<void> {
+/** Records an action and its actor, in the transaction of the action. */
+export async function insertAudit (
+  db: Database, actor: Actor, action: AuditAction, user: Pick<User, 'id' | 'username'>, changes: Record<string, unknown> = {}
+): Promise<void> {
   await db.insertInto('audit')
     .values({
       at: new Date().toISOString(),

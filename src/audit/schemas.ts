@@ -3,7 +3,7 @@ import { ResourceIdSchema } from '../http/resource-id.ts'
 import { TimestampSchema } from '../http/text-schema.ts'
 import type { Actor } from './actor.ts'
 
-export type AuditAction = 'created' | 'bound' | 'changed' | 'disabled' | 'enabled' | 'deleted' | 'signed_out'
+export type AuditAction = 'created' | 'bound' | 'unbound' | 'changed' | 'disabled' | 'enabled' | 'deleted' | 'signed_out'
 
 export const AuditEntrySchema = Type.Object({
   id: ResourceIdSchema,
@@ -27,7 +27,7 @@ export const AuditEntrySchema = Type.Object({
     description: "The subject of the actor's token; null for a part of the service.",
     examples: ['c4a5d0d2-0001-4000-8000-000000000001']
   }),
-  action: Type.String({ maxLength: 20, description: 'What was done: created, bound, changed, disabled, enabled, deleted or signed_out.', examples: ['disabled'] }),
+  action: Type.String({ maxLength: 20, description: 'One of created, bound, unbound, changed, disabled, enabled, deleted and signed_out.', examples: ['disabled'] }),
   userId: ResourceIdSchema,
   username: Type.String({ maxLength: 255, description: 'The user it was done to, as the user was called then.', examples: ['alice'] }),
   changes: Type.Record(Type.String(), Type.Union([Type.String({ maxLength: 255 }), Type.Null()]), { description: 'What was changed, and to what.', examples: [{ email: 'alice@example.com' }] })

@@ -1,51 +1,67 @@
 import type { VerifiedUser } from '../../plugins/cognito-auth/index.ts'
-import { userActor } from '../audit/actor.ts'
-import type { Provisioning } from '../config.ts'
+import { isMachineClient } from '../cognito/machine-client.ts'
+import type { Config } from '../config.ts'
 import type { Database } from '../database/tables.ts'
 import { rehearse } from '../database/transaction.ts'
-import type { ProblemCode } from '../problems/catalogue.ts'
-import { bindIdentity, type NotBound } from '../users/bind-identity.ts'
-import { findUserByIdentity } from '../users/queries.ts'
+import { Problem, type ProblemCode } from '../problems/catalogue.ts'
+import { readToken, type CognitoUser } from '../users/cognito-user.ts'
+import { findUserByIdentity } from '../users/identity-queries.ts'
+import { explainNotBound } from '../users/not-bound.ts'
+import { provisionUser } from '../users/provision-user.ts'
+import { findUserByEmail } from '../users/queries.ts'
 
 /** The local user of a valid token, or the reason why the service rejects the token. */
 export interface LocalUserResult {
   code?: ProblemCode
-  text: string
+  lines: string[]
 }
 
-const notBound: Record<NotBound, LocalUserResult> = {
-  unknown: {
-    code: 'no_such_user',
-    text: 'The token has no local user. Add one (npm run users -- add), or set USER_PROVISIONING to auto.'
-  },
-  taken: {
-    code: 'no_such_user',
-    text: 'Another local user has its username or e-mail address. Remove or change that user first.'
-  },
-  email_not_verified: {
-    code: 'email_not_verified',
-    text: 'Its email_verified is not true. Verify the address with Cognito, and sign in again.'
-  }
-}
+const enableUser = 'Enable it: npm run users -- enable.'
+const grantScope = 'Allow the scope to the app client in Cognito, and request it with the token.'
 
 /** Finds the local user of a valid token by the same rules as the service, without any change to the database. */
-export async function explainLocalUser (
-  verified: VerifiedUser, provisioning: Provisioning, db: Database
-): Promise<LocalUserResult> {
-  const user = await findUserByIdentity(db, verified.issuer, verified.subject)
-  if (user?.disabled) {
-    return { code: 'user_disabled', text: 'The local user is disabled. To enable it: npm run users -- enable.' }
+export async function explainLocalUser (db: Database, verified: VerifiedUser, config: Config): Promise<LocalUserResult> {
+  const missing = missingScope(verified, config.resourceServer)
+  if (missing === 'read') return rejected('insufficient_scope', `Its requests need the scope ${config.resourceServer}/read.`, grantScope)
+  const result = await explainUser(db, verified, config)
+  if (missing === undefined) return result
+  return { ...result, lines: [...result.lines, `It may read, and lacks the scope ${config.resourceServer}/write. ${grantScope}`] }
+}
+
+async function explainUser (db: Database, verified: VerifiedUser, config: Config): Promise<LocalUserResult> {
+  const user = await findUserByIdentity(db, verified)
+  if (user?.disabled) return rejected('user_disabled', 'The local user is disabled.', enableUser)
+  if (user !== undefined) return { lines: [`The local user is ${user.username} (id ${user.id}).`] }
+
+  const cognitoUser = readToken(verified, config.usernameClaim)
+  try {
+    const { username, createdAt, updatedAt } = await rehearse(db, transaction => provisionUser(transaction, verified, cognitoUser, config))
+    const isNew = createdAt === updatedAt
+    return { lines: [isNew ? 'Its first request creates a local user.' : `Its first request binds the local user ${username}.`] }
+  } catch (error) {
+    if (!(error instanceof Problem)) throw error
+    if (error.code === 'user_disabled') return rejected(error.code, 'The local user is disabled, and not bound yet.', enableUser)
+    const { code, detail, fix } = explainNotBound(verified, cognitoUser, config.tokenUse)
+    return rejected(code, detail, await suggestBinding(db, verified, cognitoUser) ?? fix)
   }
-  if (user !== undefined) return { text: `The local user is ${user.username} (id ${user.id}).` }
-  if (verified.tokenUse !== 'id') {
-    return {
-      code: 'no_such_user',
-      text: 'The token has no local user yet. Send an id token once: an access token has no e-mail address.'
-    }
-  }
-  const options = { actor: userActor(verified), provision: provisioning === 'auto' }
-  const bound = await rehearse(db, transaction => bindIdentity(transaction, verified, options))
-  if (typeof bound === 'string') return notBound[bound]
-  const isNew = bound.createdAt === bound.updatedAt
-  return { text: isNew ? 'Its first request creates a local user.' : `Its first request binds the local user ${bound.username}.` }
+}
+
+// The service never reveals that an unverified address is known here. This tool is for operators.
+async function suggestBinding (
+  db: Database, { claims, subject, userPoolId }: VerifiedUser, { email }: CognitoUser
+): Promise<string | undefined> {
+  if (email !== null || typeof claims.email !== 'string') return undefined
+  const unbound = await findUserByEmail(db, null, claims.email)
+  if (unbound === undefined) return undefined
+  return `The unbound user ${unbound.username} has this address. If it is the same person: ` +
+    `npm run users -- bind ${unbound.id} ${subject} --pool ${userPoolId}.`
+}
+
+function missingScope (verified: VerifiedUser, resourceServer: string): 'read' | 'write' | undefined {
+  if (!isMachineClient(verified)) return undefined
+  return (['read', 'write'] as const).find(access => !verified.scopes.includes(`${resourceServer}/${access}`))
+}
+
+function rejected (code: ProblemCode, detail: string, fix: string): LocalUserResult {
+  return { code, lines: [detail, `Fix       ${fix}`] }
 }

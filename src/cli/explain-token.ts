@@ -11,7 +11,7 @@ import type { Database } from '../database/tables.ts'
 import { ConfigError } from '../environment/read.ts'
 import { Problem } from '../problems/catalogue.ts'
 import { findSignOut } from '../users/sign-out-queries.ts'
-import { refuseSignedOut } from '../users/sign-out.ts'
+import { rejectSignedOut } from '../users/sign-out.ts'
 import { checkConnections, errorText } from './check-connections.ts'
 import { explainLocalUser } from './explain-local-user.ts'
 import { explainRejection, isTokenReason } from './explain-rejection.ts'
@@ -103,11 +103,11 @@ async function explainUser (
   const expiry = new Date(user.expiresAt * 1000).toISOString()
   const identity = `  It is a valid ${user.tokenUse} token of ${printable(user.username)} and expires at ${expiry}.`
   try {
-    refuseSignedOut(await findSignOut(db, user), user)
-    const { code, text } = await explainLocalUser(user, config.provisioning, db)
+    rejectSignedOut(await findSignOut(db, user), user)
+    const { code, lines } = await explainLocalUser(db, user, config)
     const isAccepted = code === undefined
     const result = isAccepted ? 'The service accepts this token.' : `The service rejects this token: ${code}`
-    return { isAccepted, lines: [result, identity, `  ${printable(text)}`] }
+    return { isAccepted, lines: [result, identity, ...lines.map(line => `  ${printable(line)}`)] }
   } catch (error) {
     if (error instanceof Problem) return rejection(error, token, config, issuers)
     const cause = `  Its local user cannot be read: ${errorText(error)}`

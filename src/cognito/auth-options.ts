@@ -9,8 +9,10 @@ export interface TokenConfig {
   jwksUri: string | undefined
   jwksMaxAgeSeconds: number
   allowDevelopmentKeys: boolean
-  /** The resource that the `aud` of an access token may name (RFC 8707). Default: `articles`. */
-  resourceServer?: string
+  /** The resource that the `aud` of an access token may name (RFC 8707). */
+  resourceServer: string
+  /** Further regions of multi-Region user pools, whose issuers are the same identities. */
+  replicaRegions: string[]
 }
 
 /** The options of `fastify-cognito-auth` that the configuration of the service stands for. */
@@ -19,7 +21,8 @@ export function cognitoAuthOptions (config: TokenConfig): CognitoAuthOptions {
     userPoolId: config.userPoolIds,
     clientId: config.clientIds,
     tokenUse: config.tokenUse,
-    audience: config.resourceServer ?? 'articles',
+    audience: config.resourceServer,
+    ...(config.endpoint === undefined && { replicaRegions: config.replicaRegions }),
     endpoint: config.endpoint,
     jwksUri: config.jwksUri,
     jwksCacheTtlSeconds: config.jwksMaxAgeSeconds,

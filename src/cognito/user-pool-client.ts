@@ -2,13 +2,13 @@ import { Agent as HttpAgent } from 'node:http'
 import { Agent as HttpsAgent } from 'node:https'
 import type { CognitoIdentityProviderClient, UserType } from '@aws-sdk/client-cognito-identity-provider'
 
-/** The user pools' own API, for which AWS credentials are needed; the SDK finds them where it always does. */
+/** Cognito's API for user pools. The AWS SDK finds the credentials that it needs. */
 export interface UserPoolClient {
   /** https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminUserGlobalSignOut.html */
-  signOut (userPoolId: string, subject: string): Promise<void>
+  signOut (userPoolId: string, username: string): Promise<void>
   /** At most 60 users. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html */
   listUsers (userPoolId: string, page: string | null): Promise<UsersPage>
-  /** About how many users there are, as Cognito estimates; undefined where it does not say. */
+  /** Cognito's estimate of the number of users; undefined where it gives none. */
   estimateUsers (userPoolId: string): Promise<number | undefined>
   close (): Promise<void>
 }
@@ -18,11 +18,11 @@ export interface UsersPage {
   next: string | null
 }
 
-/** How long one request may take, in milliseconds. */
-const requestTimeout = 3_000
+const requestTimeoutMs = 3_000
+const connectionTimeoutMs = 2_000
 
 export function userPoolClient (endpoint: string | undefined): UserPoolClient {
-  // The SDK is as large as the service: it is loaded by those who need it.
+  // The SDK is as large as the service, so it is loaded only where it is used.
   const loading = import('@aws-sdk/client-cognito-identity-provider')
   const clients = new Map<string, CognitoIdentityProviderClient>()
   // The SDK knows no proxies. Node's agents honour HTTPS_PROXY, HTTP_PROXY and NO_PROXY where they are asked to.
@@ -31,16 +31,17 @@ export function userPoolClient (endpoint: string | undefined): UserPoolClient {
   const httpsAgent = new HttpsAgent(agentOptions)
 
   return {
-    async signOut (userPoolId, subject) {
+    async signOut (userPoolId, username) {
       const { AdminUserGlobalSignOutCommand } = await loading
       const client = await clientFor(userPoolId)
-      await client.send(new AdminUserGlobalSignOutCommand({ UserPoolId: userPoolId, Username: subject }))
+      await client.send(new AdminUserGlobalSignOutCommand({ UserPoolId: userPoolId, Username: username }))
     },
 
     async listUsers (userPoolId, page) {
       const { ListUsersCommand } = await loading
       const client = await clientFor(userPoolId)
-      const { Users: users = [], PaginationToken: next = null } = await client.send(new ListUsersCommand({ UserPoolId: userPoolId, Limit: 60, ...(page && { PaginationToken: page }) }))
+      const command = new ListUsersCommand({ UserPoolId: userPoolId, Limit: 60, ...(page && { PaginationToken: page }) })
+      const { Users: users = [], PaginationToken: next = null } = await client.send(command)
       return { users, next }
     },
 
@@ -61,7 +62,7 @@ export function userPoolClient (endpoint: string | undefined): UserPoolClient {
     const [region = ''] = userPoolId.split('_', 1)
     const client = clients.get(region) ?? new CognitoIdentityProviderClient({
       region,
-      requestHandler: { httpAgent, httpsAgent, requestTimeout, throwOnRequestTimeout: true, connectionTimeout: 2_000 },
+      requestHandler: { httpAgent, httpsAgent, requestTimeout: requestTimeoutMs, throwOnRequestTimeout: true, connectionTimeout: connectionTimeoutMs },
       maxAttempts: 2,
       retryMode: 'adaptive',
       ...(endpoint !== undefined && { endpoint })

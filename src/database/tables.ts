@@ -7,6 +7,7 @@ export interface Tables {
   audit: AuditTable
   idempotency_keys: IdempotencyKeysTable
   key_sets: KeySetsTable
+  leases: LeasesTable
   sign_outs: SignOutsTable
   sync_runs: SyncRunsTable
 }
@@ -15,15 +16,22 @@ export type Database = Kysely<Tables>
 
 export interface UsersTable {
   id: Generated<number>
+  /** A person, or a machine client of the grant `client_credentials`. */
+  kind: Generated<'user' | 'client'>
+  /** Unique within the issuer, and among unbound users. */
   username: string
   /** The username in lower case, for searches. */
   username_key: string
   email: string | null
-  /** The e-mail address with its ASCII letters in lower case, for comparisons. */
+  /** The e-mail address with its ASCII letters in lower case. Unique within the issuer, and among unbound users. */
   email_key: string | null
+  /** When Cognito last told the e-mail address, in seconds since the epoch; null where an administrator set it. */
+  email_as_of: number | null
   /** The identity in Cognito. Issuer and subject are null until the user is bound. */
   issuer: string | null
   subject: string | null
+  /** The name under which Cognito's API knows the user; null where no token, event or listing has told it. */
+  cognito_username: string | null
   /** 0 or 1: SQLite has no booleans. */
   disabled: Generated<number>
   created_at: string
@@ -69,6 +77,15 @@ export interface KeySetsTable {
   jwks: string
   /** Milliseconds since the epoch. */
   fetched_at: number
+}
+
+/** The right of one process to do a background task. */
+export interface LeasesTable {
+  name: string
+  /** A random id of the process. */
+  holder: string
+  /** Milliseconds since the epoch. */
+  expires_at: number
 }
 
 /** Sessions that ended before their tokens expire. */

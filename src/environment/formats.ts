@@ -11,6 +11,7 @@ export const formats: Record<string, (value: string) => boolean> = {
   'database-url': value => /^sqlite:(?!file:)[^?]+$/.test(value) || readPostgresUrl(value) !== undefined,
   'redis-url': value => /^rediss?(\+cluster)?:$/.test(URL.parse(value)?.protocol ?? ''),
   port: value => isInteger(value, 0, 65_535),
+  'sync-interval': value => isInteger(value, 60, 604_800),
   seconds: value => isInteger(value, 1, 86_400),
   workers: value => isInteger(value, 1, 256),
   'request-count': value => isInteger(value, 0, 1_000_000_000)

@@ -47,6 +47,23 @@ export const EnvironmentSchema = Type.Object({
     pattern: '^[\\w+]{1,128}$',
     description: 'one of the ids in AWS_APP_CLIENT_ID'
   })),
+  USERNAME_CLAIM: Type.Optional(Type.String({
+    pattern: '^[!-~]{1,128}$',
+    description: "a claim's name of 1 to 128 characters without white space"
+  })),
+  USERS_SYNC_INTERVAL_S: Type.Optional(Type.String({
+    format: 'sync-interval',
+    description: 'whole seconds from 60 to 604800'
+  })),
+  RESOURCE_SERVER: Type.String({
+    pattern: '^[!#-\\[\\]-~]{1,256}$',
+    default: 'articles',
+    description: "a resource server's identifier of 1 to 256 characters without white space, quotes or backslashes"
+  }),
+  COGNITO_REPLICA_REGIONS: Type.Optional(Type.String({
+    pattern: listOf('[a-z]{2}[a-z0-9-]*-[0-9]+'),
+    description: 'AWS regions, comma separated, such as eu-central-1'
+  })),
   ADMIN_GROUP: Type.String({
     pattern: '^\\S{1,128}$',
     default: 'admin',

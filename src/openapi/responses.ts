@@ -63,7 +63,7 @@ export function problems (...statuses: number[]): Record<number, ProblemResponse
 const errors: Record<number, [description: string, ...names: HeaderName[]]> = {
   400: ['The request is not valid: `validation_failed` with `errors`, or `malformed_json`.'],
   401: ['The token is missing or invalid: `no_auth_token`, `invalid_auth_token`, `expired_auth_token`.', 'WWW-Authenticate'],
-  403: ['Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`.'],
+  403: ['Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`.', 'WWW-Authenticate'],
   404: ['The resource does not exist: `not_found`.'],
   409: ['The request conflicts with another resource: `conflict`.'],
   412: ['The resource has changed since the client read it: `precondition_failed`.'],

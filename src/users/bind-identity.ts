@@ -1,67 +1,71 @@
 import type { Actor } from '../audit/actor.ts'
 import { insertAudit } from '../audit/queries.ts'
-import { isConflict } from '../database/errors.ts'
 import type { Database } from '../database/tables.ts'
 import { inTransaction } from '../database/transaction.ts'
-import { bindUser, findUserByEmail, findUserByIdentity, insertUser, type User } from './queries.ts'
+import { claimEmail } from './claim-email.ts'
+import type { CognitoUser } from './cognito-user.ts'
+import { findFreeUsername } from './free-username.ts'
+import { findUserByIdentity } from './identity-queries.ts'
+import { findUserByEmail, insertUser, lockUser, updateUser, type User } from './queries.ts'
+import { retryConflict } from './retry-conflict.ts'
 
-/** An identity in Cognito, and whether its e-mail address is verified. */
-export interface Identity {
-  issuer: string
-  subject: string
-  username: string
-  email: string | null
-  emailVerified: boolean
+export interface Bound {
+  user: User
+  outcome: 'found' | 'bound' | 'created'
 }
 
-/** Why an identity has no local user. */
-export type NotBound = 'unknown' | 'email_not_verified' | 'taken'
-
-export interface BindOptions {
-  /** The actor in the audit trail. */
-  actor: Actor
-  /** Whether a new user is made where there is no user to bind. */
-  provision: boolean
+/** Finds the local user of an identity, or binds the unbound user with its verified e-mail address. */
+export async function bindIdentity (db: Database, cognitoUser: CognitoUser, actor: Actor): Promise<Bound | undefined> {
+  return retryConflict(db, () => inTransaction(db, transaction => findOrBind(transaction, cognitoUser, actor)))
 }
 
-/**
- * Finds the local user for an identity that no user is bound to. The unbound user with its verified e-mail address is bound
- * now; where there is none, a new user is made. A user bound to another subject is somebody else.
- */
-export async function bindIdentity (db: Database, identity: Identity, { actor, provision }: BindOptions): Promise<User | NotBound> {
-  const { issuer, subject, username, email, emailVerified } = identity
-  // Refused before any query, so that the answer is the same for addresses that are unknown, known or bound here.
-  if (email !== null && !emailVerified) return 'email_not_verified'
-  try {
-    return await inTransaction(db, bind)
-  } catch (error) {
-    // Two first requests of one identity with two addresses find two unbound users. The second `bindUser` violates the unique
-    // constraint on the identity, and the first one wins. A transaction of the caller cannot go on: PostgreSQL has aborted it.
-    if (!isConflict(error) || db.isTransaction) throw error
-    return settled(db)
-  }
-
-  async function bind (transaction: Database): Promise<User | NotBound> {
-    const owner = email === null ? undefined : await findUserByEmail(transaction, email)
-    if (owner !== undefined && owner.sub !== null) return settled(transaction)
-    if (owner === undefined && !provision) return 'unknown'
-
-    const user = owner === undefined
-      ? await insertUser(transaction, { username, email, issuer, sub: subject })
-      : await bindUser(transaction, owner.id, issuer, subject)
-    if (user === undefined) return settled(transaction)
-    await insertAudit(transaction, actor, owner === undefined ? 'created' : 'bound', user, { issuer, sub: subject })
-    return user
-  }
-
-  // Another request of the same user may have bound it in the meantime.
-  async function settled (transaction: Database): Promise<User | NotBound> {
-    return await findUserByIdentity(transaction, issuer, subject) ?? 'taken'
-  }
+/** Finds or binds the local user of an identity, or else creates one. A name that is taken gets a number. */
+export async function provisionIdentity (db: Database, cognitoUser: CognitoUser, actor: Actor): Promise<Bound> {
+  return retryConflict(db, () => inTransaction(db, async transaction => {
+    for (;;) {
+      const bound = await findOrBind(transaction, cognitoUser, actor)
+      if (bound !== undefined) return bound
+      // Undefined where another transaction took the name or the identity in the meantime.
+      const user = await create(transaction, cognitoUser, actor)
+      if (user !== undefined) return { user, outcome: 'created' }
+    }
+  }))
 }
 
-/** The unbound user that an identity would be bound to by its verified e-mail address. */
-export async function findBindable (db: Database, { email, emailVerified }: Pick<Identity, 'email' | 'emailVerified'>): Promise<User | undefined> {
-  const owner = email === null || !emailVerified ? undefined : await findUserByEmail(db, email)
-  return owner?.sub === null ? owner : undefined
+/** The unbound user that an identity is bound to by its verified e-mail address. */
+export async function findBindable (db: Database, { email }: Pick<CognitoUser, 'email'>): Promise<User | undefined> {
+  return email === null || email === undefined ? undefined : findUserByEmail(db, null, email)
+}
+
+async function findOrBind (db: Database, cognitoUser: CognitoUser, actor: Actor): Promise<Bound | undefined> {
+  const prepared = await findBindable(db, cognitoUser)
+  if (prepared !== undefined) await lockUser(db, prepared.id)
+  // After the lock, since another request of the same user may have bound it while this one waited.
+  const found = await findUserByIdentity(db, cognitoUser)
+  if (found !== undefined) return { user: found, outcome: 'found' }
+  const locked = prepared && await findBindable(db, cognitoUser)
+  if (locked === undefined) return undefined
+  return { user: await bind(db, locked, cognitoUser, actor), outcome: 'bound' }
+}
+
+async function bind (db: Database, prepared: User, cognitoUser: CognitoUser, actor: Actor): Promise<User> {
+  const { kind, issuer, subject, cognitoUsername, asOf } = cognitoUser
+  const { id, username: wanted } = prepared
+  const email = await claimEmail(db, { issuer, email: prepared.email, asOf, id }, actor)
+  const username = await findFreeUsername(db, { issuer, username: wanted, id })
+  const columns = { kind, username, email, emailAsOf: asOf, issuer, sub: subject, cognitoUsername }
+  const user = await updateUser(db, id, columns) ?? prepared
+  await insertAudit(db, actor, 'bound', user, { issuer, sub: subject, ...(username !== wanted && { username }) })
+  return user
+}
+
+async function create (db: Database, cognitoUser: CognitoUser, actor: Actor): Promise<User | undefined> {
+  const { kind, issuer, subject, shownName, cognitoUsername, asOf } = cognitoUser
+  const email = await claimEmail(db, { issuer, email: cognitoUser.email ?? null, asOf }, actor)
+  const username = await findFreeUsername(db, { issuer, username: shownName })
+  // A token without an address says nothing of one, so an older token may still tell it.
+  const emailAsOf = cognitoUser.email === undefined ? null : asOf
+  const user = await insertUser(db, { kind, username, email, emailAsOf, issuer, sub: subject, cognitoUsername })
+  if (user !== undefined) await insertAudit(db, actor, 'created', user, { issuer, sub: subject })
+  return user
 }

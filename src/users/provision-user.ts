@@ -1,40 +1,45 @@
-import { userActor } from '../audit/actor.ts'
-import type { VerifiedUser } from '../../plugins/cognito-auth/verified-user.ts'
+import { tokenActor } from '../audit/actor.ts'
+import type { TokenUse, VerifiedUser } from '../../plugins/cognito-auth/index.ts'
 import type { Provisioning } from '../config.ts'
 import type { Database } from '../database/tables.ts'
 import { Problem } from '../problems/catalogue.ts'
-import { bindIdentity, findBindable, type NotBound } from './bind-identity.ts'
+import { bindIdentity, findBindable, provisionIdentity } from './bind-identity.ts'
+import type { CognitoUser } from './cognito-user.ts'
+import { explainNotBound } from './not-bound.ts'
 import { findUnboundUserByUsername, type User } from './queries.ts'
 
+export interface ProvisioningRules {
+  provisioning: Provisioning
+  tokenUse: TokenUse[]
+}
+
 /** @throws {Problem} `user_disabled` */
-export function refuseDisabled (user: User | undefined): void {
-  if (user?.disabled) throw new Problem('user_disabled', 'This user is disabled here; an administrator can enable it.')
+export function rejectDisabled (user: User | undefined): void {
+  if (user?.disabled) throw new Problem('user_disabled', 'An administrator has disabled this user.')
 }
 
 /**
- * The local user that bars a verified one without a local user from administration, if it is disabled.
+ * The unbound local user that stands for an identity. Such a user lets nobody in. If it is disabled, it keeps its identity out.
  * Without a verified e-mail address that is known here, the username decides. An access token has no address, and people can
  * change their address in Cognito to one that is unknown here. They cannot change their username.
  */
-export async function findUnboundUser (db: Database, verified: VerifiedUser): Promise<User | undefined> {
-  return await findBindable(db, verified) ?? findUnboundUserByUsername(db, verified.username)
+export async function findUnboundUser (db: Database, cognitoUser: CognitoUser): Promise<User | undefined> {
+  const bindable = await findBindable(db, cognitoUser)
+  const { cognitoUsername } = cognitoUser
+  return bindable ?? (cognitoUsername === null ? undefined : findUnboundUserByUsername(db, cognitoUsername))
 }
 
 /**
- * The local user of a verified one whom no local user is bound to, bound or made now where the rules allow it.
- * @throws {Problem} `no_such_user`, `email_not_verified`
+ * Binds or makes the local user of a verified identity that has none, where the rules allow it.
+ * @throws {Problem} `no_such_user`, `email_not_verified`, `user_disabled`
  */
-export async function bindAccount (db: Database, verified: VerifiedUser, provisioning: Provisioning): Promise<User> {
-  if (verified.tokenUse !== 'id') {
-    throw new Problem('no_such_user', 'This user is not known here yet. Come once with an id token: an access token has no e-mail address.')
-  }
-  const bound = await bindIdentity(db, verified, { actor: userActor(verified), provision: provisioning === 'auto' })
-  if (typeof bound === 'string') throw new Problem(bound === 'email_not_verified' ? bound : 'no_such_user', details[bound])
-  return bound
-}
-
-const details: Record<NotBound, string> = {
-  unknown: 'An administrator must add this user first.',
-  taken: 'The username or the e-mail address belongs to another user here.',
-  email_not_verified: 'Verify the e-mail address with Cognito, and sign in again.'
+export async function provisionUser (
+  db: Database, verified: VerifiedUser, cognitoUser: CognitoUser, { provisioning, tokenUse }: ProvisioningRules
+): Promise<User> {
+  rejectDisabled(await findUnboundUser(db, cognitoUser))
+  const admit = provisioning === 'auto' ? provisionIdentity : bindIdentity
+  const bound = await admit(db, cognitoUser, tokenActor(verified))
+  if (bound !== undefined) return bound.user
+  const { code, detail } = explainNotBound(verified, cognitoUser, tokenUse)
+  throw new Problem(code, detail)
 }

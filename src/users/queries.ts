@@ -2,23 +2,31 @@ import { sql, type Selectable } from 'kysely'
 import { containing, pageOf, searchInSlices, type Page } from '../database/text-search.ts'
 import type { Database, UsersTable } from '../database/tables.ts'
 import type { ListQuery } from '../http/pagination.ts'
-import type { Identity, SignOut } from './sign-out-queries.ts'
+import { emailKey } from './email-key.ts'
 
-/** A local user. `issuer` and `sub` say who in Cognito it is; both are null until it is bound. */
+/** A local user. `issuer` and `sub` are its identity in Cognito; both are null until the user is bound. */
 export interface User {
   id: number
+  kind: 'user' | 'client'
   username: string
   email: string | null
+  /** When Cognito last said something of the e-mail, in seconds since the epoch; null where an administrator set it. */
+  emailAsOf: number | null
   disabled: boolean
   issuer: string | null
   sub: string | null
+  cognitoUsername: string | null
   /** The newest sign-in that a token of the user told of, in seconds since the epoch. */
   authTime: number | null
   createdAt: string
   updatedAt: string
 }
 
-export type NewUser = Pick<User, 'username' | 'email' | 'issuer' | 'sub'>
+type OptionalColumns = Pick<User, 'kind' | 'emailAsOf' | 'cognitoUsername'>
+export type NewUser = Pick<User, 'username' | 'email' | 'issuer' | 'sub'> & Partial<OptionalColumns>
+
+/** The columns that a change of a user may set. */
+export type UserColumns = Partial<NewUser & Pick<User, 'disabled' | 'authTime'>>
 
 /** A page of users, by id; with `q`, of those whose username or e-mail contains it, in any case. */
 export async function listUsers (db: Database, { limit, after, order, q = '' }: ListQuery): Promise<Page<User>> {
@@ -28,7 +36,10 @@ export async function listUsers (db: Database, { limit, after, order, q = '' }: 
     .$if(id !== undefined, query => query.where('id', past, id ?? 0))
     .orderBy('id', order)
 
-  if (q === '') return pageOf((await usersAfter(after).selectAll().limit(limit + 1).execute()).map(asUser), limit)
+  if (q === '') {
+    const rows = await usersAfter(after).selectAll().limit(limit + 1).execute()
+    return pageOf(rows.map(asUser), limit)
+  }
   const inUsername = containing(q)
   const inEmail = containing(q, emailKey)
   return searchInSlices({
@@ -41,7 +52,10 @@ export async function listUsers (db: Database, { limit, after, order, q = '' }: 
         .limit(range.limit).execute()
       return rows.map(asUser)
     },
-    findEnd: async (id, count) => (await usersAfter(id).select('id').offset(count - 1).limit(1).executeTakeFirst())?.id
+    findEnd: async (id, count) => {
+      const row = await usersAfter(id).select('id').offset(count - 1).limit(1).executeTakeFirst()
+      return row?.id
+    }
   })
 }
 
@@ -50,90 +64,67 @@ export async function findUser (db: Database, id: number): Promise<User | undefi
   return row && asUser(row)
 }
 
-export async function findUserByUsername (db: Database, username: string): Promise<User | undefined> {
-  const row = await db.selectFrom('users').selectAll().where('username', '=', username).executeTakeFirst()
+/** The users of that name, by id: one of each issuer at most, and one that is not bound. */
+export async function listUsersByUsername (db: Database, username: string): Promise<User[]> {
+  const rows = await db.selectFrom('users').selectAll().where('username', '=', username).orderBy('id').execute()
+  return rows.map(asUser)
+}
+
+/** The users with that e-mail address, by id: one of each issuer at most, and one that is not bound. */
+export async function listUsersByEmail (db: Database, email: string): Promise<User[]> {
+  const rows = await db.selectFrom('users').selectAll().where('email_key', '=', emailKey(email)).orderBy('id').execute()
+  return rows.map(asUser)
+}
+
+/** @param issuer null for the users that are not bound */
+export async function findUserByEmail (db: Database, issuer: string | null, email: string): Promise<User | undefined> {
+  const row = await db.selectFrom('users').selectAll()
+    .where(isOfIssuer(issuer)).where('email_key', '=', emailKey(email))
+    .executeTakeFirst()
   return row && asUser(row)
 }
 
-/** The user of that name that no identity is bound to. */
+/** The user of that name that is not bound. */
 export async function findUnboundUserByUsername (db: Database, username: string): Promise<User | undefined> {
-  const row = await db.selectFrom('users').selectAll().where('username', '=', username).where('subject', 'is', null).executeTakeFirst()
+  const row = await db.selectFrom('users').selectAll()
+    .where(isOfIssuer(null)).where('username', '=', username)
+    .executeTakeFirst()
   return row && asUser(row)
 }
 
-/** Keeps other transactions from changing a user until this one ends. An update without a change: SQLite has no `for update`. */
+/** The users of those names that are of the issuer, or not bound, in no order. */
+export async function listUsersByNames (db: Database, issuer: string | null, usernames: string[]): Promise<Pick<User, 'id' | 'username'>[]> {
+  return db.selectFrom('users').select(['id', 'username'])
+    .where(sql<boolean>`coalesce(issuer, '') in ('', ${issuer ?? ''})`).where('username', 'in', usernames)
+    .execute()
+}
+
+/** Locks a user until the transaction ends. The update changes nothing: SQLite has no `for update`. */
 export async function lockUser (db: Database, id: number): Promise<void> {
   await db.updateTable('users').set(({ ref }) => ({ disabled: ref('disabled') })).where('id', '=', id).execute()
 }
 
-/** Stores the newest sign-in that a token of the user told of. */
-export async function updateAuthTime (db: Database, id: number, authTime: number): Promise<void> {
-  await db.updateTable('users').set({ auth_time: authTime })
-    .where('id', '=', id).where(({ eb, or }) => or([eb('auth_time', 'is', null), eb('auth_time', '<', authTime)]))
-    .execute()
-}
-
-export async function findUserByIdentity (db: Database, issuer: string, subject: string): Promise<User | undefined> {
-  const row = await db.selectFrom('users').selectAll().where('issuer', '=', issuer).where('subject', '=', subject).executeTakeFirst()
-  return row && asUser(row)
-}
-
-/** A user, with the sign-out of the identity that it is bound to: each request asks for both, so that they are one query. */
-export interface UserWithSignOut {
-  user: User
-  signOut: SignOut | undefined
-}
-
-/** The users that identities are bound to, of those that have one, in no order. */
-export async function findUsersWithSignOuts (db: Database, identities: Identity[]): Promise<UserWithSignOut[]> {
-  const rows = await db.selectFrom('users')
-    .leftJoin('sign_outs', join => join.onRef('sign_outs.issuer', '=', 'users.issuer').onRef('sign_outs.subject', '=', 'users.subject'))
-    .selectAll('users').select(['sign_outs.at', 'sign_outs.origin_jti as originJti'])
-    .where('users.issuer', 'in', [...new Set(identities.map(({ issuer }) => issuer))])
-    .where('users.subject', 'in', identities.map(({ subject }) => subject))
-    .execute()
-  return rows.map(({ at, originJti, ...row }) => ({ user: asUser(row), signOut: at === null ? undefined : { at, originJti } }))
-}
-
-export async function findUserByEmail (db: Database, email: string): Promise<User | undefined> {
-  const row = await db.selectFrom('users').selectAll().where('email_key', '=', emailKey(email)).executeTakeFirst()
-  return row && asUser(row)
-}
-
-/** The user inserted, or undefined where its username, e-mail or identity is taken: `on conflict` handles all three unique constraints. */
-export async function insertUser (db: Database, { username, email, issuer, sub }: NewUser): Promise<User | undefined> {
+/**
+ * Returns the user inserted, or undefined where its username, e-mail or identity is taken: `on conflict` covers all three
+ * unique constraints.
+ */
+export async function insertUser (db: Database, user: NewUser): Promise<User | undefined> {
   const now = new Date().toISOString()
+  const { username, email, ...others } = user
   const row = await db.insertInto('users')
-    .values({ username, username_key: username.toLowerCase(), email, email_key: email && emailKey(email), issuer, subject: sub, created_at: now, updated_at: now })
+    .values({ ...asColumns(others), ...usernameColumns(username), ...emailColumns(email), created_at: now, updated_at: now })
     .onConflict(conflict => conflict.doNothing())
     .returningAll().executeTakeFirst()
   return row && asUser(row)
 }
 
 /**
- * The user bound, or undefined where it was bound meanwhile.
- * @throws where another user has this identity: the unique constraint `users_issuer_subject`, to be told by `isConflict`
+ * Returns the changed user, or undefined where it was removed.
+ * @throws where the username, the e-mail or the identity is taken; `isConflict` recognises the error
  */
-export async function bindUser (db: Database, id: number, issuer: string, subject: string): Promise<User | undefined> {
+export async function updateUser (db: Database, id: number, changes: UserColumns): Promise<User | undefined> {
   const row = await db.updateTable('users')
-    .set({ issuer, subject, updated_at: new Date().toISOString() })
-    .where('id', '=', id).where('subject', 'is', null)
-    .returningAll().executeTakeFirst()
-  return row && asUser(row)
-}
-
-/**
- * The user changed, or undefined where it is gone.
- * @throws where the username or the e-mail is taken: the unique constraints of both, to be told by `isConflict`
- */
-export async function updateUser (db: Database, id: number, { username, email, disabled }: Partial<Pick<User, 'username' | 'email' | 'disabled'>>): Promise<User | undefined> {
-  const row = await db.updateTable('users')
-    .set({
-      updated_at: new Date().toISOString(),
-      ...(username !== undefined && { username, username_key: username.toLowerCase() }),
-      ...(email !== undefined && { email, email_key: email && emailKey(email) }),
-      ...(disabled !== undefined && { disabled: Number(disabled) })
-    })
+    .set({ ...asColumns(changes), updated_at: new Date().toISOString() })
     .where('id', '=', id)
     .returningAll().executeTakeFirst()
   return row && asUser(row)
@@ -144,36 +135,46 @@ export async function deleteUser (db: Database, id: number): Promise<User | unde
   return row && asUser(row)
 }
 
-/** Notes that a run of `users sync`, begun at that time, has seen a user in its pool. */
-export async function updateSeen (db: Database, id: number, seenAt: string): Promise<void> {
-  await db.updateTable('users').set({ seen_at: seenAt }).where('id', '=', id).execute()
+export function asUser (row: Selectable<UsersTable>): User {
+  return {
+    id: row.id,
+    kind: row.kind,
+    username: row.username,
+    email: row.email,
+    emailAsOf: row.email_as_of,
+    disabled: row.disabled !== 0,
+    issuer: row.issuer,
+    sub: row.subject,
+    cognitoUsername: row.cognito_username,
+    authTime: row.auth_time,
+    createdAt: row.created_at,
+    updatedAt: row.updated_at
+  }
 }
 
-/** How many users of an issuer are not disabled. */
-export async function countActiveUsers (db: Database, issuer: string): Promise<number> {
-  const { count } = await db.selectFrom('users').select(({ fn }) => fn.countAll<number>().as('count'))
-    .where('issuer', '=', issuer).where('disabled', '=', 0)
-    .executeTakeFirstOrThrow()
-  return count
+// The expression is that of the indexes `users_issuer_username` and `users_issuer_email`.
+function isOfIssuer (issuer: string | null) {
+  return sql<boolean>`coalesce(issuer, '') = ${issuer ?? ''}`
 }
 
-/** The users of an issuer that a run of `users sync`, begun at that time, has not seen, and that have not come since, by id. */
-export async function listUsersNotSeen (db: Database, issuer: string, since: string): Promise<User[]> {
-  const rows = await db.selectFrom('users').selectAll()
-    .where('issuer', '=', issuer).where('updated_at', '<', since)
-    .where(({ eb, or }) => or([eb('seen_at', 'is', null), eb('seen_at', '<', since)]))
-    .orderBy('id').execute()
-  return rows.map(asUser)
+function asColumns ({ kind, username, email, emailAsOf, disabled, issuer, sub, cognitoUsername, authTime }: UserColumns) {
+  return {
+    ...(kind !== undefined && { kind }),
+    ...(username !== undefined && usernameColumns(username)),
+    ...(email !== undefined && emailColumns(email)),
+    ...(emailAsOf !== undefined && { email_as_of: emailAsOf }),
+    ...(disabled !== undefined && { disabled: Number(disabled) }),
+    ...(issuer !== undefined && { issuer }),
+    ...(sub !== undefined && { subject: sub }),
+    ...(cognitoUsername !== undefined && { cognito_username: cognitoUsername }),
+    ...(authTime !== undefined && { auth_time: authTime })
+  }
 }
 
-/**
- * The form in which e-mail addresses are compared. Only ASCII letters are folded. `toLowerCase` would make U+212A (Kelvin
- * sign) a `k`, and let one address take over another.
- */
-function emailKey (email: string): string {
-  return email.replace(/[A-Z]+/g, letters => letters.toLowerCase())
+function usernameColumns (username: string) {
+  return { username, username_key: username.toLowerCase() }
 }
 
-function asUser ({ id, username, email, disabled, issuer, subject, auth_time: authTime, created_at: createdAt, updated_at: updatedAt }: Selectable<UsersTable>): User {
-  return { id, username, email, disabled: disabled !== 0, issuer, sub: subject, authTime, createdAt, updatedAt }
+function emailColumns (email: string | null) {
+  return { email, email_key: email === null ? null : emailKey(email) }
 }

@@ -1,16 +1,12 @@
 import { sql } from 'kysely'
 import type { Database } from '../database/tables.ts'
+import type { Identity } from './identity.ts'
 
-export interface Identity {
-  issuer: string
-  subject: string
-}
-
-/** Which sessions of an identity are over. */
+/** The sessions of an identity that have ended. */
 export interface SignOut {
-  /** Those begun up to this second; seconds since the epoch. */
+  /** Sessions begun up to this second have ended; seconds since the epoch. */
   at: number
-  /** And this one. */
+  /** A session that has ended whenever it began. */
   originJti: string | null
 }
 
@@ -20,7 +16,7 @@ export async function findSignOut (db: Database, { issuer, subject }: Identity):
     .executeTakeFirst()
 }
 
-/** Adds to what is over already: clocks differ and step back, and what was over stays so. */
+/** Stores a sign-out. An earlier one stays in force: clocks differ and step back, and an ended session never starts again. */
 export async function saveSignOut (db: Database, { issuer, subject }: Identity, { at, originJti }: SignOut, expiresAt: string): Promise<void> {
   await db.insertInto('sign_outs')
     .values({ issuer, subject, at, origin_jti: originJti, expires_at: expiresAt })
@@ -32,14 +28,14 @@ export async function saveSignOut (db: Database, { issuer, subject }: Identity, 
     .execute()
 }
 
-/** @param at the sign-out that it is about, and no later one */
+/** @param at the sign-out to update; a later one is left as it is */
 export async function updateSignOutExpiry (db: Database, { issuer, subject }: Identity, at: number, expiresAt: string): Promise<void> {
   await db.updateTable('sign_outs').set({ expires_at: expiresAt })
     .where('issuer', '=', issuer).where('subject', '=', subject).where('at', '<=', at)
     .execute()
 }
 
-/** Forgets sign-outs whose last token has expired, and says how many. */
+/** Deletes the sign-outs whose last token has expired, and returns their number. */
 export async function deleteExpiredSignOuts (db: Database, now: string): Promise<number> {
   const { numDeletedRows } = await db.deleteFrom('sign_outs').where('expires_at', '<=', now).executeTakeFirst()
   return Number(numDeletedRows)

@@ -64,10 +64,10 @@ function rejectionOf ({ status, stdout, stderr }: Outcome): Record<string, unkno
   return { status, stderr, rejected: line('The service rejects this token:'), expected: line('Expected'), found: line('Found'), fix: line('Fix') }
 }
 
-/** The decision, its code and the line about the local user. */
-function summary (stdout: string): (string | undefined)[] {
-  const [decision = '', , localUser] = stdout.split('\n')
-  return [decision.replace(/^The service (\w+) this token\.?/, '$1'), localUser?.trim()]
+/** The decision, its code and the lines about the local user. */
+function summary ({ status, stdout }: Outcome): (string | number)[] {
+  const [decision = '', , ...lines] = stdout.slice(0, stdout.indexOf('\n\n')).split('\n')
+  return [status, decision.replace(/^The service (\w+) this token\.?/, '$1'), ...lines.map(line => line.trim())]
 }
 
 function alice (pool: UserPool, changes: Partial<NewUser> = {}): NewUser {
@@ -158,29 +158,58 @@ t.test('npm run explain-token reads a token from standard input, with or without
 t.test('npm run explain-token decides about the local user as the service does', async t => {
   const { pool, db, explain } = await start(t)
   const strict = { variables: { USER_PROVISIONING: 'strict' } }
-  const explainId = async (claims: Record<string, unknown> = {}, options: ExplainOptions = {}) => {
-    const { status, stdout } = await explain(pool.idToken(claims), options)
-    return [status, ...summary(stdout)]
-  }
-  const explainAccess = async () => {
-    const { status, stdout } = await explain(pool.accessToken())
-    return [status, ...summary(stdout)]
-  }
+  const decide = async (token: string, options: ExplainOptions = {}) => summary(await explain(token, options))
+  const accepted = (text: string) => [0, 'accepts', text]
+  const rejected = (code: string, text: string, fix: string) => [1, `rejects: ${code}`, text, `Fix       ${fix}`]
+  const bindUser = 'Bind a user: npm run users -- bind USER SUBJECT --pool POOL.'
+  const enableUser = 'Enable it: npm run users -- enable.'
+  const subject = alice(pool).sub ?? ''
 
-  t.strictSame(await explainId(), [0, 'accepts', 'Its first request creates a local user.'])
-  t.strictSame(await explainId({ email_verified: 'true' }), [1, 'rejects: email_not_verified', 'Its email_verified is not true. Verify the address with Cognito, and sign in again.'])
-  t.strictSame(await explainId({}, strict), [1, 'rejects: no_such_user', 'The token has no local user. Add one (npm run users -- add), or set USER_PROVISIONING to auto.'])
+  t.strictSame(await decide(pool.idToken()), accepted('Its first request creates a local user.'))
+  t.strictSame(await decide(pool.accessToken()), accepted('Its first request creates a local user.'))
+  t.strictSame(await decide(pool.idToken(), strict), rejected(
+    'no_such_user', 'No local user has this e-mail address. An administrator must add the user first.',
+    'Add one (npm run users -- add), or add all users of the pool (npm run users -- sync).'
+  ))
+  t.strictSame(await decide(pool.idToken({ email: undefined }), strict), rejected(
+    'no_such_user', 'The id token has no e-mail claim, so no local user is found by its address. An administrator must bind this user.',
+    `Let the app client read the attribute email, and request the scope email. ${bindUser}`
+  ))
+  t.strictSame(await decide(pool.accessToken(), strict), rejected(
+    'no_such_user', 'No local user is bound to this subject. Come once with an id token: this access token has no e-mail address.', bindUser
+  ))
+  const accessOnly = { variables: { USER_PROVISIONING: 'strict', COGNITO_TOKEN_USE: 'access' } }
+  t.strictSame(await decide(pool.accessToken(), accessOnly), rejected(
+    'no_such_user', 'No local user is bound to this subject. An administrator must bind this user.', bindUser
+  ))
   t.strictSame(await db.selectFrom('users').selectAll().execute(), [], 'no user was created')
 
   await insertUser(db, alice(pool, { issuer: null, sub: null }))
-  t.strictSame(await explainId({ email: 'ALICE@example.com' }, strict), [0, 'accepts', 'Its first request binds the local user alice.'])
-  t.strictSame(await explainAccess(), [1, 'rejects: no_such_user', 'The token has no local user yet. Send an id token once: an access token has no e-mail address.'])
-  t.strictSame((await explainId({ email: undefined }))[0], 1, 'the username is taken')
-
-  await db.updateTable('users').set({ issuer: pool.issuer, subject: alice(pool).sub }).execute()
-  t.strictSame(await explainId({ sub: 'another' }), [1, 'rejects: no_such_user', 'Another local user has its username or e-mail address. Remove or change that user first.'])
+  t.strictSame(await decide(pool.idToken({ email: 'ALICE@example.com' }), strict), accepted('Its first request binds the local user alice.'))
+  t.strictSame(await decide(pool.idToken({ email: 'bob@example.com', email_verified: false }), strict), rejected(
+    'email_not_verified', 'The e-mail address is not verified. Verify it with Cognito, and sign in again.',
+    `Verify the address with Cognito. ${bindUser}`
+  ))
+  t.strictSame(await decide(pool.idToken({ identities: [{ providerName: 'Google' }] }), strict), rejected(
+    'email_not_verified', 'The e-mail address of a federated user does not count as verified. An administrator must bind this user.',
+    `The unbound user alice has this address. If it is the same person: npm run users -- bind 1 ${subject} --pool ${pool.id}.`
+  ))
   await updateUser(db, 1, { disabled: true })
-  t.strictSame(await explainAccess(), [1, 'rejects: user_disabled', 'The local user is disabled. To enable it: npm run users -- enable.'])
+  t.strictSame(await decide(pool.idToken()), rejected('user_disabled', 'The local user is disabled, and not bound yet.', enableUser))
+  await updateUser(db, 1, { issuer: pool.issuer, sub: subject })
+  t.strictSame(await decide(pool.accessToken()), rejected('user_disabled', 'The local user is disabled.', enableUser))
+  t.strictSame(await decide(pool.idToken({ sub: 'another' })), accepted('Its first request creates a local user.'))
+})
+
+t.test('npm run explain-token names the scope that a machine client lacks', async t => {
+  const { pool, explain } = await start(t)
+  const decide = async (scope: string, variables = {}) =>
+    summary(await explain(pool.accessToken({ sub: pool.clientId, username: undefined, scope }), { variables }))
+  const grant = 'Allow the scope to the app client in Cognito, and request it with the token.'
+  t.strictSame(await decide(''), [1, 'rejects: insufficient_scope', 'Its requests need the scope articles/read.', `Fix       ${grant}`])
+  t.strictSame(await decide('articles/read'), [0, 'accepts', 'Its first request creates a local user.', `It may read, and lacks the scope articles/write. ${grant}`])
+  t.strictSame(await decide('articles/read articles/write'), [0, 'accepts', 'Its first request creates a local user.'])
+  t.match(await decide('articles/read', { USER_PROVISIONING: 'strict' }), [1, 'rejects: no_such_user', /./, /npm run users -- add NAME --subject CLIENT_ID/, /It may read/])
 })
 
 t.test('npm run explain-token rejects the token of a session that was signed out', async t => {

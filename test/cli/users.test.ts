@@ -70,7 +70,7 @@ t.test('npm run users adds, lists, shows, disables, enables and removes', async 
   t.strictSame(trail.map(({ actor, action, username }) => `${actor} ${action} ${username}`), ['created', 'disabled', 'enabled', 'deleted'].map(action => `command line ${action} alice`))
 })
 
-t.test('npm run users is a process with an exit status, and keeps what was done', async t => {
+t.test('npm run users is a process with an exit status, and stores its changes', async t => {
   const { process } = start(t)
   const head = 'ID  USERNAME  E-MAIL             STATE          SUBJECT'
   const alice = done(`${head}\n1   alice     alice@example.com  not bound yet  -`)
@@ -99,7 +99,7 @@ t.test('npm run users --json prints JSON for scripts', async t => {
   t.strictSame(await json('list'), [])
 })
 
-t.test('npm run users list lists all, however many', async t => {
+t.test('npm run users list lists more users than a page holds', async t => {
   const { users, over } = start(t)
   await over(async db => { for (let count = 1; count <= 230; count++) await insertUser(db, newUser(`user${count}`)) })
   t.equal(JSON.parse((await users('list', '--json')).stdout).length, 230)
@@ -115,27 +115,27 @@ t.test('npm run users finds a user by id, before a username of digits', async t 
   t.strictSame(await users('show', '9'.repeat(20)), failed(`There is no user "${'9'.repeat(20)}".`))
 })
 
-t.test('npm run users says where a user is missing, or taken, with exit status 1', async t => {
+t.test('npm run users reports a missing user, and a name that is taken, with exit status 1', async t => {
   const { users, over } = start(t)
   for (const command of ['disable', 'remove']) t.strictSame(await users(command, 'alice'), failed('There is no user "alice".'), command)
   await over(db => insertUser(db, newUser('alice')))
   for (const args of [['alice', 'new@example.com'], ['new', 'ALICE@example.com']]) {
-    t.strictSame(await users('add', ...args), failed('The username or the e-mail address is taken by another user.'))
+    t.strictSame(await users('add', ...args), failed('The username, the e-mail address or the identity belongs to another user.'))
   }
   t.equal(JSON.parse((await users('list', '--json')).stdout).length, 1)
 })
 
-t.test('npm run users -- --help says what there is, and does nothing', async t => {
+t.test('npm run users -- --help prints every command and option, and touches nothing', async t => {
   const { users, path } = start(t)
   for (const args of [[], ['remove', '--help']]) {
     const { status, stdout, stderr } = await users(...args)
     t.strictSame([status, stderr], [0, ''], args.join(' '))
-    for (const command of ['list', 'show', 'add', 'disable', 'enable', 'remove', 'sync', '--json', '--dry-run', '--force', '--pages-per-second']) t.match(stdout, new RegExp(`^  ${command} `, 'm'))
+    for (const command of ['list', 'show', 'add', 'disable', 'enable', 'remove', 'bind', 'unbind', 'rebind', 'sync', '--subject', '--pool', '--json', '--dry-run', '--force', '--pages-per-second']) t.match(stdout, new RegExp(`^  ${command} `, 'm'))
   }
   t.notOk(existsSync(path))
 })
 
-t.test('npm run users explains itself to who misuses it, with exit status 2', async t => {
+t.test('npm run users prints the fault and the help for wrong arguments, with exit status 2', async t => {
   const { users, path } = start(t)
   const misuses: [string[], string][] = [
     [['frobnicate'], 'There is no command "frobnicate".'],
@@ -143,6 +143,10 @@ t.test('npm run users explains itself to who misuses it, with exit status 2', as
     [['show'], 'The command takes other arguments.'],
     [['add', 'a', 'a@example.com', 'b'], 'The command takes other arguments.'],
     [['sync', 'eu-west-1_Test00001'], 'The command takes other arguments.'],
+    [['bind', 'alice'], 'The command takes other arguments.'],
+    [['add', 'alice'], 'add takes an e-mail address, or --subject.'],
+    [['rebind', '--from', 'eu-west-1_Old'], 'rebind takes two user pools: --from POOL --to POOL.'],
+    [['rebind', '--from', 'eu-west-1_Old', '--to', 'eu-west-1_Old'], 'rebind takes two user pools: --from POOL --to POOL.'],
     [['list', '--frobnicate'], 'Unknown option \'--frobnicate\''],
     ...['0', '31', 'many'].map((number): [string[], string] => [['sync', `--pages-per-second=${number}`], '--pages-per-second takes a number up to 30.'])
   ]
@@ -159,7 +163,7 @@ t.test('npm run users explains itself to who misuses it, with exit status 2', as
   }
 })
 
-t.test('npm run users shows nothing raw of what strangers wrote', async t => {
+t.test('npm run users prints no control characters of stored text', async t => {
   const { users, over } = start(t)
   const username = 'mallory\u001b]0;pwned\u0007\u009b31m\u202e\u2028\r\n'
   await over(db => insertUser(db, newUser(username, { email: 'm\u001b[2J@example.com', issuer: 'https://issuer.example/pool', sub: '\u001b[31msubject' })))
@@ -177,7 +181,7 @@ t.test('npm run users shows nothing raw of what strangers wrote', async t => {
   t.notMatch(stderr.replaceAll('\n', ''), /[\p{Cc}\p{Cf}]/u, 'nor of what was typed')
 })
 
-t.test('npm run users says in a line what is wrong with the database, and shows no password', async t => {
+t.test('npm run users reports a broken database in one line, without its password', async t => {
   const { users, path } = start(t)
   writeFileSync(path, 'This is a letter, and not a database at all.')
   t.strictSame(await users('list'), failed('file is not a database'))
@@ -214,7 +218,7 @@ async function startSync (t: Test, changes: Record<string, string> = {}) {
   }
 }
 
-t.test('npm run users sync says what it does, and how far it is', async t => {
+t.test('npm run users sync prints its changes and its progress', async t => {
   const { pool, users, process } = await startSync(t)
   const usernames = Array.from({ length: 68 }, (_, index) => `user${index + 1}`)
   serveUsers(pool, [...usernames, 'mallory\u001b[2J', '\u001b\0'])
@@ -228,7 +232,7 @@ t.test('npm run users sync says what it does, and how far it is', async t => {
   t.equal(stderr, `${pool.id}: 60 of about 70 users seen, 60 changes\n${pool.id}: 70 of about 70 users seen, 70 changes\n`)
   const lines = stdout.split('\n')
   t.strictSame([lines.length, lines[0], lines[67]], [72, 'added  user1  no verified e-mail address', 'added  user68  no verified e-mail address'])
-  t.strictSame(lines.slice(68), ['added  mallory\ufffd[2J  no verified e-mail address', 'left alone  "\\u001b\\u0000"  a name or an e-mail address that cannot be kept', 'Made 70 changes.', ''])
+  t.strictSame(lines.slice(68), ['added  mallory\ufffd[2J  no verified e-mail address', 'left alone  "\\u001b\\u0000"  a name or an e-mail address that cannot be stored', 'Made 70 changes.', ''])
   t.equal(dry.stdout, stdout.replace('Made', 'Would make'))
 
   serveUsers(pool, usernames.slice(0, 67))
@@ -245,7 +249,7 @@ t.test('npm run users sync stops before it disables a large share of the users, 
   serveUsers(pool, Array.from({ length: 8 }, (_, index) => `user${index}`))
   await process('sync')
   serveUsers(pool, ['user0', 'user1', 'new'])
-  const reason = `The listing of ${pool.id} lacks 6 of 9 users, so it may be incomplete. None of them was disabled. If they are gone, run the command again with --force.`
+  const reason = `The listing of ${pool.id} lacks 6 of 9 users, so it may be incomplete. None of them was disabled. If they were removed, run the command again with --force.`
   const states = async () => JSON.parse((await users('list', '--json')).stdout).filter(({ disabled }: { disabled: boolean }) => disabled).length
 
   const dry = await process('sync', '--dry-run')
@@ -268,7 +272,7 @@ t.test('npm run users sync does not need an estimate', async t => {
   t.strictSame(await process('sync'), { status: 0, stdout: 'Made 0 changes.\n', stderr: `${pool.id}: 0 users seen, 0 changes\n` })
 })
 
-t.test('npm run users sync says what it lacks, with exit status 1', async t => {
+t.test('npm run users sync reports missing credentials and configuration, with exit status 1', async t => {
   // Where the AWS SDK would look for credentials of whoever runs the tests.
   const elsewhere = { HOME: '/dev/null', AWS_CONFIG_FILE: '/dev/null', AWS_SHARED_CREDENTIALS_FILE: '/dev/null', AWS_EC2_METADATA_DISABLED: 'true' }
   const { process } = await startSync(t, { ...elsewhere, AWS_ACCESS_KEY_ID: '', AWS_SECRET_ACCESS_KEY: '' })

@@ -29,6 +29,8 @@ interface Dev extends RunningProcess {
   me: string
   list: string
   create: string
+  /** Gets a token for the machine client. */
+  machine: string
 }
 
 /** Two free ports, and a folder that is removed after the test. */
@@ -49,9 +51,9 @@ async function startDev (t: Test, variables: Settings): Promise<Dev> {
     dev.exited.then(() => resolve())
     dev.child.stdout?.on('data', () => { if (dev.output.stdout.includes('Ctrl-C stops both servers.\n')) resolve() })
   })
-  const [token = '', me = '', list = '', create = ''] = dev.output.stdout.split('\n').filter(line => /^ {2}(TOKEN=|curl )/.test(line)).map(line => line.trim())
+  const [token = '', me = '', list = '', create = '', machine = ''] = dev.output.stdout.split('\n').filter(line => /^ {2}(TOKEN=|curl )/.test(line)).map(line => line.trim())
   t.equal(dev.output.stderr, '')
-  return { ...dev, token, me, list, create }
+  return { ...dev, token, me, list, create, machine }
 }
 
 /** Runs commands in a shell without the variables of this process, and returns the output. */
@@ -124,6 +126,8 @@ t.test('npm run dev prints commands that work as they are, and stores their data
   t.match(await shell(first.token, first.list), /^\[\{"id":1,/)
   t.match(await responseTo(first.me, first.token), { status: 200, body: { username: 'alice' } })
 
+  const { access_token: machineToken } = JSON.parse(await shell(first.machine))
+  t.match(await responseTo(first.list, `TOKEN=${machineToken}`), { status: 200 }, 'the machine client')
   const token = await newToken(first)
   t.match(token, /^[\w-]+\.[\w-]+\.[\w-]+$/)
   const me = await fetch(`http://127.0.0.1:${variables.PORT}/me`, { headers: { authorization: `Bearer ${token}`, connection: 'close' } })

@@ -8,8 +8,8 @@ const adminAudit: FastifyPluginAsyncTypebox = async fastify => {
   fastify.get('/', {
     schema: {
       operationId: 'listAudit',
-      summary: 'Who did what to which user',
-      description: 'The newest first.',
+      summary: 'Read the audit trail',
+      description: 'Every change of a user with its actor and its time, the newest first.',
       tags: ['admin'],
       querystring: PageQuerySchema,
       response: { ...representation(AuditListSchema, 'A page of the audit trail.', 'Link'), ...problems(400, 401, 403, 412) }

@@ -4,40 +4,36 @@ import { Type } from '@sinclair/typebox'
 import type { FastifyRequest } from 'fastify'
 import { Webhook } from 'standardwebhooks'
 import { serviceActor } from '../../../src/audit/actor.ts'
-import { listIssuers, type IssuerOptions } from '../../../plugins/cognito-auth/issuers.ts'
+import { poolIssuers } from '../../../src/cognito/pool-issuers.ts'
 import { PostConfirmationEventSchema } from '../../../src/cognito/post-confirmation.ts'
-import { isEmailVerified } from '../../../plugins/cognito-auth/verified-email.ts'
-import { Problem } from '../../../src/problems/catalogue.ts'
+import type { Config } from '../../../src/config.ts'
 import { json, problems } from '../../../src/openapi/responses.ts'
-import { bindIdentity } from '../../../src/users/bind-identity.ts'
-import { findUserByIdentity } from '../../../src/users/queries.ts'
+import { Problem } from '../../../src/problems/catalogue.ts'
+import { admitCognitoUser } from '../../../src/users/admit-cognito-user.ts'
+import { readAttributes } from '../../../src/users/cognito-user.ts'
 import { UserSchema } from '../../../src/users/schemas.ts'
 
-interface PostConfirmationOptions extends IssuerOptions {
-  postConfirmationSecret: string | undefined
-}
-
-// Whoever asks has the body hashed, in JavaScript: 1 MB costs 50 ms. An event with every custom attribute that a pool can have fits.
+// The body of every request is hashed in JavaScript: 1 MB costs 50 ms. An event with all custom attributes of a pool fits.
 const bodyLimit = 128 * 1024
-/** How far the timestamp of an event may be from this clock. */
-const toleranceSeconds = 5 * 60
+const maxClockDifferenceSeconds = 5 * 60
 
-/** Where Cognito's Post-Confirmation trigger tells who has signed up. Without a secret to know it by, there is no such route. */
-const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = async (fastify, { postConfirmationSecret, ...options }) => {
+/** Receives the events of Cognito's Post-Confirmation trigger. Without a secret, the route does not exist. */
+const postConfirmation: FastifyPluginAsyncTypebox<Config> = async (fastify, config) => {
+  const { postConfirmationSecret, usernameClaim } = config
   if (postConfirmationSecret === undefined) return
   const webhook = new Webhook(postConfirmationSecret)
-  const issuers = new Map(listIssuers(options).map(issuer => [issuer.userPoolId, issuer.original]))
+  const issuers = poolIssuers(config)
 
-  // The signature is of the bytes, so the body is parsed once it has been verified.
+  // The signature is of the bytes, so the body is parsed after it has been verified.
   fastify.removeContentTypeParser('application/json')
   fastify.addContentTypeParser('application/json', { parseAs: 'string' }, async (_request: FastifyRequest, body: string) => body)
-  fastify.addHook('onRequest', async ({ headers }) => refuseUnsigned(headers))
+  fastify.addHook('onRequest', async ({ headers }) => rejectUnsigned(headers))
   fastify.addHook('preValidation', async request => {
     const text = verifySignature(webhook, request)
     request.isSignatureVerified = true
     request.body = parse(text)
   })
-  // A genuine event is never limited. What fails before its proof counts for the address.
+  // A genuine event has no rate limit. A request that fails before its proof counts for its address.
   fastify.setErrorHandler(async (error, request, reply) => {
     if (!request.isSignatureVerified) await fastify.limitAddress(request, reply)
     throw error
@@ -48,7 +44,7 @@ const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = asy
     config: { access: 'public', hasSignedBody: true },
     schema: {
       operationId: 'confirmUser',
-      summary: 'Take note of a user who has signed up',
+      summary: 'Receive a user who has signed up',
       description: "The event of Cognito's Post-Confirmation trigger, signed as a Standard Webhook.",
       tags: ['cognito'],
       security: [{ webhook: [] }],
@@ -59,35 +55,33 @@ const postConfirmation: FastifyPluginAsyncTypebox<PostConfirmationOptions> = asy
       }),
       body: PostConfirmationEventSchema,
       response: {
-        200: json(UserSchema, 'The user is known already.'),
-        201: json(UserSchema, 'The user has been added, or bound.', 'Location'),
+        200: json(UserSchema, 'The user was bound already.'),
+        201: json(UserSchema, 'The user was added or bound.', 'Location'),
         ...problems(400, 401, 409, 413, 415)
       }
     }
-  }, async ({ body }, reply) => {
-    const { userPoolId, userName: username, request: { userAttributes: { sub: subject, email = null, email_verified: verified, identities, 'cognito:user_status': status } } } = body
+  }, async ({ body, headers }, reply) => {
+    const { userPoolId, userName: cognitoUsername, request: { userAttributes: attributes } } = body
     const issuer = issuers.get(userPoolId)
     if (issuer === undefined) {
-      throw new Problem('validation_failed', 'The event is from another user pool.', { errors: [{ in: 'body', path: '/userPoolId', message: 'is not a user pool of this service' }] })
+      const errors = [{ in: 'body', path: '/userPoolId', message: 'is not a user pool of this service' } as const]
+      throw new Problem('validation_failed', 'The event is from another user pool.', { errors })
     }
-    const known = await findUserByIdentity(fastify.db, issuer, subject)
-    if (known !== undefined) return known
-
-    // An unverified address is not stored: it would block the user who can prove it.
-    const emailVerified = isEmailVerified({ verified, identities, status }, 'attributes')
-    const user = await bindIdentity(fastify.db, { issuer, subject, username, email: emailVerified ? email : null, emailVerified }, { actor: serviceActor('post-confirmation'), provision: true })
-    if (typeof user === 'string') throw new Problem('conflict', 'The username or the e-mail address belongs to another user here.')
-    reply.code(201).header('location', `/admin/users/${user.id}`)
+    const status = attributes['cognito:user_status']
+    const described = { issuer, subject: attributes.sub, cognitoUsername, attributes, status }
+    const cognitoUser = readAttributes(described, usernameClaim, Number(headers['webhook-timestamp']))
+    const { user, outcome } = await admitCognitoUser(fastify.db, cognitoUser, serviceActor('post-confirmation'))
+    if (outcome !== 'found') reply.code(201).header('location', `/admin/users/${user.id}`)
     return user
   })
 }
 
-/** Refuses a request whose headers alone show that it is not signed. Its body is not read. */
-function refuseUnsigned (headers: IncomingHttpHeaders): void {
+/** Rejects a request whose headers alone show that it is not signed. Its body is not read. */
+function rejectUnsigned (headers: IncomingHttpHeaders): void {
   const signed = signedHeaders(headers)
   const timestamp = signed['webhook-timestamp']
   const ageSeconds = Math.floor(Date.now() / 1000) - (/^\d{1,12}$/.test(timestamp) ? Number(timestamp) : NaN)
-  const isFresh = Math.abs(ageSeconds) <= toleranceSeconds
+  const isFresh = Math.abs(ageSeconds) <= maxClockDifferenceSeconds
   if (!isFresh || signed['webhook-id'] === '' || signed['webhook-signature'] === '') throw notSigned(signed)
 }
 
@@ -109,7 +103,7 @@ function signedHeaders (headers: IncomingHttpHeaders) {
 
 function notSigned (signed: ReturnType<typeof signedHeaders>, cause?: unknown): Problem {
   const code = signed['webhook-signature'] === '' ? 'no_auth_token' : 'invalid_auth_token'
-  return new Problem(code, 'The event is not signed with the secret of this webhook, or not within five minutes.', {
+  return new Problem(code, 'The event is not signed with the secret of this webhook, or was not signed in the last five minutes.', {
     headers: { 'www-authenticate': 'Webhook realm="articles"' },
     cause
   })

@@ -1,13 +1,14 @@
 import { sql } from 'kysely'
 import { Webhook } from 'standardwebhooks'
 import t from 'tap'
-import { userActor } from '../../../src/audit/actor.ts'
+import type { Actor } from '../../../src/audit/actor.ts'
 import { migrateToLatest } from '../../../src/database/migrate.ts'
 import { openDatabase } from '../../../src/database/open.ts'
 import { signOut } from '../../../src/users/sign-out.ts'
 import { addUser, changeUser, removeUser } from '../../../src/users/manage-users.ts'
-import { bindIdentity } from '../../../src/users/bind-identity.ts'
+import { provisionIdentity } from '../../../src/users/bind-identity.ts'
 import { startApp } from '../../support/app.ts'
+import { cognitoUser } from '../../support/cognito-user.ts'
 import { administrator, codes, person } from '../../support/people.ts'
 
 t.test('what cannot be noted in the audit trail is not done', async t => {
@@ -16,14 +17,14 @@ t.test('what cannot be noted in the audit trail is not done', async t => {
   t.teardown(() => database.close())
   await migrateToLatest(database)
   const issuer = 'https://issuer.example/pool'
-  const root = userActor({ username: 'root', issuer, subject: 'subject-of-root' })
+  const root: Actor = { kind: 'user', name: 'root', issuer, subject: 'subject-of-root' }
   const alice = await addUser(db, root, { username: 'alice', email: 'alice@example.com', issuer, sub: 'subject-of-alice' })
   await addUser(db, root, { username: 'bob', email: 'bob@example.com', issuer: null, sub: null })
   const state = async () => Promise.all([db.selectFrom('users').selectAll().execute(), db.selectFrom('sign_outs').selectAll().execute()])
   const before = await state()
   await sql`create trigger full before insert on audit begin select raise(fail, 'the trail is full'); end`.execute(db)
 
-  const bind = (username: string) => bindIdentity(db, { issuer, subject: `subject-of-${username}`, username, email: `${username}@example.com`, emailVerified: true }, { actor: { ...root, name: username }, provision: true })
+  const bind = (username: string) => provisionIdentity(db, cognitoUser(issuer, username), { ...root, name: username })
   const ended: unknown[] = []
   const attempts: Record<string, () => Promise<unknown>> = {
     created: () => addUser(db, root, { username: 'carol', email: null, issuer: null, sub: null }),

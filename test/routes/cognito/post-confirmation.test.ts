@@ -47,7 +47,7 @@ t.test('POST /cognito/post-confirmation does not exist without a secret', async 
   t.strictSame(codes(await send(app, event(pool))), [404, 'not_found'])
 })
 
-t.test('POST /cognito/post-confirmation makes the user, who is then let in', async t => {
+t.test('POST /cognito/post-confirmation makes the user, who is then accepted', async t => {
   const { app, pool } = await start(t)
   const alice = person(app, pool, 'alice')
   t.strictSame(codes(await alice.request('GET', '/me')), [403, 'no_such_user'])
@@ -82,7 +82,7 @@ t.test('POST /cognito/post-confirmation binds the user that an administrator mad
   t.match((await send(app, event(pool))).json(), { id: 1, username: 'Alice-from-accounts', sub: 'subject-of-alice' })
 })
 
-t.test('POST /cognito/post-confirmation keeps no address that is not verified, and binds nobody by it', async t => {
+t.test('POST /cognito/post-confirmation stores no address that is not verified, and binds no user by it', async t => {
   const federated = { identities: '[{"userId":"108","providerName":"Google"}]' }
   for (const attributes of [{ email_verified: 'false' }, { email_verified: false }, { email_verified: undefined }, { email_verified: 'TRUE' }, federated, { 'cognito:user_status': 'EXTERNAL_PROVIDER' }]) {
     const { app, pool } = await start(t)
@@ -91,12 +91,30 @@ t.test('POST /cognito/post-confirmation keeps no address that is not verified, a
   }
 })
 
-t.test('POST /cognito/post-confirmation gives nobody the name or address of another', async t => {
+t.test('POST /cognito/post-confirmation makes another user of another subject, with a number behind a taken name', async t => {
+  const { app, pool } = await start(t)
+  await send(app, event(pool), { at: new Date(Date.now() - 60_000) })
+  const anew = await send(app, event(pool, {}, { sub: 'made-anew' }))
+  t.equal(anew.statusCode, 201)
+  t.match(anew.json(), { id: 2, username: 'alice-2', email: 'alice@example.com' })
+  const root = administrator(app, pool)
+  t.match((await root.request('GET', '/admin/users/1')).json(), { username: 'alice', email: null })
+})
+
+t.test('POST /cognito/post-confirmation follows a newer verified address, and no older event', async t => {
   const { app, pool } = await start(t)
   await send(app, event(pool))
-  t.strictSame(codes(await send(app, event(pool, {}, { sub: 'made-anew' }))), [409, 'conflict'])
-  t.strictSame(codes(await send(app, event(pool, { userName: 'other' }, { sub: 'made-anew' }))), [409, 'conflict'])
-  t.strictSame(codes(await send(app, event(pool, {}, { sub: 'made-anew', email: 'other@example.com' }))), [409, 'conflict'])
+  const later = new Date(Date.now() + 60_000)
+  t.match((await send(app, event(pool, {}, { email: 'new@example.com' }), { at: later })).json(), { id: 1, email: 'new@example.com' })
+  t.match((await send(app, event(pool))).json(), { id: 1, email: 'new@example.com' })
+  t.match((await send(app, event(pool, {}, { email: 'x@example.com', email_verified: 'false' }), { at: later })).json(), { id: 1, email: null })
+})
+
+t.test('POST /cognito/post-confirmation names a federated user by a readable attribute', async t => {
+  const { app, pool } = await start(t)
+  const identities = '[{"userId":"108","providerName":"Google"}]'
+  const federated = event(pool, { userName: 'Google_108' }, { identities, preferred_username: 'ally', name: 'Alice' })
+  t.match((await send(app, federated)).json(), { username: 'ally', email: null })
 })
 
 t.test('POST /cognito/post-confirmation refuses', async t => {

@@ -12,8 +12,8 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * Who did what to which user
-         * @description The newest first.
+         * Read the audit trail
+         * @description Every change of a user with its actor and its time, the newest first.
          */
         get: operations["listAudit"];
         put?: never;
@@ -36,7 +36,7 @@ export interface paths {
         put?: never;
         /**
          * Add a user
-         * @description The user is bound to the first id token that comes with this e-mail address, verified.
+         * @description With a subject, the user is bound to that identity. Without one, an e-mail address is needed: the user is bound to the first token that proves the address.
          */
         post: operations["addUser"];
         delete?: never;
@@ -58,14 +58,14 @@ export interface paths {
         post?: never;
         /**
          * Remove a user
-         * @description The articles of the user stay, without an author. Where users are provisioned automatically, disable a user who is not to come back.
+         * @description The articles of the user stay, without an author. With USER_PROVISIONING=auto the user comes back with the next token: disable such a user.
          */
         delete: operations["removeUser"];
         options?: never;
         head?: never;
         /**
-         * Change, disable or enable a user
-         * @description Disabling takes effect on the next request of the user.
+         * Change, disable, enable, bind or unbind a user
+         * @description It takes effect on the next request of the user. A subject and a user pool bind the user to that identity, and both as null unbind it. The articles stay with the user.
          */
         patch: operations["changeUser"];
         trace?: never;
@@ -81,7 +81,7 @@ export interface paths {
         put?: never;
         /**
          * End all sessions of a user
-         * @description Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second. A user that is not bound yet has no session: 409.
+         * @description Tokens of earlier sessions are rejected from now on, by every replica. The response comes when that is so, within about a second. A user that is not bound yet has no session: 409.
          */
         post: operations["signOutUser"];
         delete?: never;
@@ -143,7 +143,7 @@ export interface paths {
         get?: never;
         put?: never;
         /**
-         * Take note of a user who has signed up
+         * Receive a user who has signed up
          * @description The event of Cognito's Post-Confirmation trigger, signed as a Standard Webhook.
          */
         post: operations["confirmUser"];
@@ -197,7 +197,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Who am I */
+        /** Read the verified user */
         get: operations["getMe"];
         put?: never;
         post?: never;
@@ -218,7 +218,7 @@ export interface paths {
         put?: never;
         /**
          * End all of my sessions
-         * @description Tokens of sessions begun before are refused from now on, by every replica; answers when that is so, within about a second.
+         * @description Tokens of earlier sessions are rejected from now on, by every replica. The response comes when that is so, within about a second.
          */
         post: operations["signOut"];
         delete?: never;
@@ -265,7 +265,7 @@ export interface components {
              */
             actorSubject: string | null;
             /**
-             * @description What was done: created, bound, changed, disabled, enabled, deleted or signed_out.
+             * @description One of created, bound, unbound, changed, disabled, enabled, deleted and signed_out.
              * @example disabled
              */
             action: string;
@@ -331,6 +331,12 @@ export interface components {
              * @example 1
              */
             id: number;
+            /**
+             * @description A person, or a machine client.
+             * @example user
+             * @enum {string}
+             */
+            kind: "user" | "client";
             /** @example alice */
             username: string;
             /** @example alice@example.com */
@@ -368,7 +374,17 @@ export interface components {
              * @description an e-mail address of at most 254 characters
              * @example alice@example.com
              */
-            email: string;
+            email?: string;
+            /**
+             * @description the subject of the tokens of the user, or the id of a machine client
+             * @example c4a5d0d2-0001-4000-8000-000000000001
+             */
+            subject?: string;
+            /**
+             * @description the id of a user pool of this service; it may be left out where there is only one
+             * @example eu-west-1_AbC123xyz
+             */
+            userPoolId?: string;
         };
         /** UserChanges */
         UserChanges: {
@@ -383,6 +399,16 @@ export interface components {
              */
             email?: string;
             disabled?: boolean;
+            /**
+             * @description the subject of the tokens of the user, or the id of a machine client. Null unbinds the user.
+             * @example c4a5d0d2-0001-4000-8000-000000000001
+             */
+            subject?: string | null;
+            /**
+             * @description the id of a user pool of this service; it may be left out where there is only one. Null unbinds the user.
+             * @example eu-west-1_AbC123xyz
+             */
+            userPoolId?: string | null;
         };
         /** Article */
         Article: {
@@ -444,7 +470,7 @@ export interface components {
                      */
                     email?: string;
                     /**
-                     * @description Cognito sends the text "true" where it is.
+                     * @description Cognito sends the text "true" for a verified address.
                      * @example true
                      */
                     email_verified?: string | boolean;
@@ -594,7 +620,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -605,6 +631,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -787,7 +815,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -798,6 +826,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -946,7 +976,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -957,6 +987,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1163,7 +1195,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -1174,6 +1206,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1286,7 +1320,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description The user is gone. */
+            /** @description The user was removed. */
             204: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -1337,7 +1371,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -1348,6 +1382,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1553,7 +1589,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -1564,6 +1600,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -1724,7 +1762,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description They are over. */
+            /** @description The sessions have ended. */
             204: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -1775,7 +1813,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -1786,6 +1824,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2019,7 +2059,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -2030,6 +2070,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2186,7 +2228,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -2197,6 +2239,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2403,7 +2447,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -2414,6 +2458,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2577,7 +2623,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -2588,6 +2634,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2793,7 +2841,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -2804,6 +2852,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -2951,7 +3001,7 @@ export interface operations {
             };
         };
         responses: {
-            /** @description The user is known already. */
+            /** @description The user was bound already. */
             200: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -2968,7 +3018,7 @@ export interface operations {
                     "application/json": components["schemas"]["User"];
                 };
             };
-            /** @description The user has been added, or bound. */
+            /** @description The user was added or bound. */
             201: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -3344,7 +3394,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -3355,6 +3405,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
@@ -3427,7 +3479,7 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description They are over. */
+            /** @description The sessions have ended. */
             204: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -3478,7 +3530,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`. */
+            /** @description Access denied: `no_such_user`, `user_disabled`, `email_not_verified`, `forbidden`, `insufficient_scope`. */
             403: {
                 headers: {
                     /** @description The rest of the rate limit, and the seconds until it resets (draft-ietf-httpapi-ratelimit-headers). */
@@ -3489,6 +3541,8 @@ export interface operations {
                     "X-Request-Id"?: string;
                     /** @description The origin of the request, where `CORS_ORIGINS` allows it. */
                     "Access-Control-Allow-Origin"?: string;
+                    /** @description The challenge (RFC 6750). For an invalid token it has `error` and `error_description`. */
+                    "WWW-Authenticate"?: string;
                     [name: string]: unknown;
                 };
                 content: {
