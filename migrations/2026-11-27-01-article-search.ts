@@ -5,8 +5,8 @@ export async function up (db: Kysely<any>): Promise<void> {
   else await createSqliteIndex(db)
 }
 
-// Only a role that may create an extension has the index: pg_trgm is a trusted extension, so CREATE on the database is enough. Without it,
-// search stays a bounded scan. The block is a savepoint of its own.
+// Only a role that may create an extension has the index: pg_trgm is a trusted extension, so CREATE on the
+// database is enough. Without it, search stays a bounded scan. The block is a savepoint of its own.
 async function createPostgresIndex (db: Kysely<any>): Promise<void> {
   await sql`
     do $$ begin
@@ -19,8 +19,9 @@ async function createPostgresIndex (db: Kysely<any>): Promise<void> {
   await sql`analyze articles`.execute(db)
 }
 
-// The index has a row for each block of 32 consecutive ids, with the names of all of them. Triggers only queue the blocks that
-// changed, also for a version of the service that knows nothing of the index. The service indexes them later, many at once.
+// The index has a row for each block of 32 consecutive ids, with the names of all of them. Triggers only
+// queue the blocks that changed, also for a version of the service that knows nothing of the index. The
+// service indexes them later, many at once.
 async function createSqliteIndex (db: Kysely<any>): Promise<void> {
   await sql`create virtual table articles_search using fts5(names, content='', contentless_delete=1, detail=none, tokenize='trigram case_sensitive 1')`.execute(db)
   await sql`insert into articles_search (rowid, names) select id / 32, group_concat(name_key, char(10)) from articles group by 1`.execute(db)

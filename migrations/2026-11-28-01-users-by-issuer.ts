@@ -1,8 +1,9 @@
 import { PostgresAdapter, sql, type Kysely } from 'kysely'
 
 /**
- * Usernames and e-mail addresses become unique within an issuer and among unbound users. They were unique over all users.
- * The stricter old constraints go, so that every existing row fits, and an older version can go on writing.
+ * Usernames and e-mail addresses become unique within an issuer and among unbound users. They were unique
+ * over all users. The stricter old constraints go, so that every existing row fits, and an older version can
+ * go on writing.
  */
 export async function up (db: Kysely<any>): Promise<void> {
   if (db.getExecutor().adapter instanceof PostgresAdapter) {
@@ -13,14 +14,15 @@ export async function up (db: Kysely<any>): Promise<void> {
   await db.schema.alterTable('users').addColumn('kind', 'text', column => column.notNull().defaultTo('user')).execute()
   await db.schema.alterTable('users').addColumn('cognito_username', 'text').execute()
   await db.schema.alterTable('users').addColumn('email_as_of', 'bigint').execute()
-  // An unbound user has no issuer. SQL never takes two nulls as equal, so the index holds an empty text in their place.
+  // An unbound user has no issuer. SQL never takes two nulls as equal, so the index holds an empty text in
+  // their place.
   await sql`create unique index users_issuer_username on users (coalesce(issuer, ''), username)`.execute(db)
   await sql`create unique index users_issuer_email on users (coalesce(issuer, ''), email_key)`.execute(db)
 }
 
-// SQLite cannot drop a constraint, so the table is made anew. `drop table` first deletes the rows, and the foreign keys of other
-// tables act on that: articles lose their authors. A migration is a transaction and cannot switch foreign keys off.
-// So the references are stored before, and restored after.
+// SQLite cannot drop a constraint, so the table is made anew. `drop table` first deletes the rows, and the
+// foreign keys of other tables act on that: articles lose their authors. A migration is a transaction and
+// cannot switch foreign keys off. So the references are stored before, and restored after.
 async function rebuildSqliteTable (db: Kysely<any>): Promise<void> {
   const columns = sql.raw('id, username, username_key, email, email_key, issuer, subject, disabled, created_at, updated_at, seen_at, auth_time')
   await db.schema.createTable('users_rebuilt')

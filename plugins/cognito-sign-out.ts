@@ -16,7 +16,10 @@ interface CognitoSignOutOptions {
 /** The time until the AWS SDK looks for credentials again, where it found none. */
 const credentialsRetryMs = 600_000
 
-/** Lets the service end sessions at Cognito, where it has AWS credentials. Without them it ends sessions here only. */
+/**
+ * Lets the service end sessions at Cognito, where it has AWS credentials. Without them it ends sessions here
+ * only.
+ */
 const cognitoSignOut: FastifyPluginAsync<CognitoSignOutOptions> = async (fastify, { endpoint }) => {
   const pending = new Set<Promise<void>>()
   let client: UserPoolClient | undefined

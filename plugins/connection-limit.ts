@@ -11,7 +11,10 @@ declare module 'fastify' {
 
 export interface ConnectionStatistics {
   open: number
-  /** Connections that were closed since the start because of a limit: `maxConnections`, or the one on pipelining. */
+  /**
+   * Connections that were closed since the start because of a limit: `maxConnections`, or the one on
+   * pipelining.
+   */
   dropped: number
 }
 
@@ -21,8 +24,9 @@ const maxConnections = 2_000
 const logIntervalMs = 5_000
 
 /**
- * Limits the open connections, and the requests that they pipeline. Node closes further connections unread. To make room, connections that are idle between two
- * requests are closed. The timeouts in `src/http/server-options.ts` end connections that send no complete request.
+ * Limits the open connections, and the requests that they pipeline. Node closes further connections unread.
+ * To make room, connections that are idle between two requests are closed. The timeouts in
+ * `src/http/server-options.ts` end connections that send no complete request.
  */
 const connectionLimit: FastifyPluginAsync = async fastify => {
   const { server, log } = fastify

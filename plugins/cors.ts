@@ -16,7 +16,10 @@ const usualHeaders = [
   'X-Datadog-Origin', 'X-Datadog-Parent-Id', 'X-Datadog-Sampling-Priority', 'X-Datadog-Tags', 'X-Datadog-Trace-Id'
 ]
 
-/** Allows pages and apps of the configured origins to call the service. Without any, browsers block pages of all other origins. */
+/**
+ * Allows pages and apps of the configured origins to call the service. Without any, browsers block pages of
+ * all other origins.
+ */
 const crossOrigin: FastifyPluginAsync<CorsOptions> = async (fastify, { corsOrigins, corsHeaders }) => {
   if (corsOrigins.length === 0) return
   await fastify.register(cors, {

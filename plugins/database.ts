@@ -12,7 +12,10 @@ declare module 'fastify' {
     database: DatabaseHandle
     /** The Kysely instance of `database`, which queries take. */
     db: Database
-    /** Adds a function that is called after every query. Queries are timed only where metrics or traces are configured. */
+    /**
+     * Adds a function that is called after every query. Queries are timed only where metrics or traces are
+     * configured.
+     */
     observeQueries (observe: ObserveQuery): void
   }
   interface FastifyRequest {

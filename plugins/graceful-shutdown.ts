@@ -9,7 +9,10 @@ declare module 'fastify' {
     isStopping: () => boolean
     /** Records a successful readiness probe. */
     recordProbe: () => void
-    /** Whether another worker replaces this one. The listener then closes at once, and readiness does not fail. */
+    /**
+     * Whether another worker replaces this one. The listener then closes at once, and readiness does not
+     * fail.
+     */
     isRetired: () => boolean
     retire: () => void
   }
@@ -22,7 +25,8 @@ const probeWindowMs = 15_000
 
 /**
  * Stops the service gracefully. While it stops, readiness fails, and every response closes its connection
- * (`src/http/connection-close.ts`). The listener closes at once, or after `noticeMs` where a load balancer watches readiness.
+ * (`src/http/connection-close.ts`). The listener closes at once, or after `noticeMs` where a load balancer
+ * watches readiness.
  */
 const gracefulShutdown: FastifyPluginAsync = async fastify => {
   let isStopping = false

@@ -11,7 +11,10 @@ import { compileSerializer } from '../src/http/serializer.ts'
 import { compileValidator } from '../src/http/validator.ts'
 import { Problem } from '../src/problems/catalogue.ts'
 
-/** The rules of HTTP for every request: one Host header, JSON bodies of a limited size, security headers and a request id. */
+/**
+ * The rules of HTTP for every request: one Host header, JSON bodies of a limited size, security headers and a
+ * request id.
+ */
 const http: FastifyPluginAsync = async fastify => {
   fastify.setValidatorCompiler(compileValidator)
   fastify.setSerializerCompiler(compileSerializer)
@@ -26,7 +29,8 @@ const http: FastifyPluginAsync = async fastify => {
     else done()
   })
   fastify.addHook('onSend', (_request, _reply, payload, done) => {
-    // A stream that fails while an `onSend` hook is pending has no error listener, and the error would crash the process.
+    // A stream that fails while an `onSend` hook is pending has no error listener, and the error would crash
+    // the process.
     if (payload instanceof Readable) payload.once('error', () => {})
     done()
   })
@@ -35,7 +39,10 @@ const http: FastifyPluginAsync = async fastify => {
 // RFC 9110 15.5.16 and 12.5.3.
 const unsupportedCoding = new Problem('unsupported_media_type', 'Send the body without a Content-Encoding.', { headers: { 'accept-encoding': 'identity' } })
 
-/** Accepts JSON bodies only. On routes without a body schema an empty body is no body, since some clients always send a media type. */
+/**
+ * Accepts JSON bodies only. On routes without a body schema an empty body is no body, since some clients
+ * always send a media type.
+ */
 function acceptJsonOnly (fastify: FastifyInstance): void {
   const parseJson = fastify.getDefaultJsonParser('error', 'error')
   fastify.removeAllContentTypeParsers()
@@ -50,8 +57,9 @@ function acceptJsonOnly (fastify: FastifyInstance): void {
 }
 
 /**
- * Routes a request with an unknown `Expect` header as if the header were absent, which RFC 9110 10.1.1 allows.
- * Node would respond with 417 by itself, outside of all hooks: without a rate limit, a problem detail or a log line.
+ * Routes a request with an unknown `Expect` header as if the header were absent, which RFC 9110 10.1.1
+ * allows. Node would respond with 417 by itself, outside of all hooks: without a rate limit, a problem detail
+ * or a log line.
  */
 function ignoreUnknownExpectations (server: Server): void {
   server.on('checkExpectation', (request, response) => server.emit('request', request, response))

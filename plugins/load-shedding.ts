@@ -9,14 +9,14 @@ import { temporaryProblem } from '../src/problems/catalogue.ts'
 const overloaded = temporaryProblem('overloaded', 'The service is overloaded. Try again later.')
 
 /**
- * The delay of a rejection. A client that retries at once would otherwise be rejected so often that rejections take most
- * of the time. A client that waits before its retry loses next to nothing.
+ * The delay of a rejection. A client that retries at once would otherwise be rejected so often that
+ * rejections take most of the time. A client that waits before its retry loses next to nothing.
  */
 const rejectionDelayMs = 100
 
 /**
- * Rejects requests under overload, before anything but CORS has been done for them, so that the others are served in time.
- * Health checks are never rejected: load balancers decide by them.
+ * Rejects requests under overload, before anything but CORS has been done for them, so that the others are
+ * served in time. Health checks are never rejected: load balancers decide by them.
  */
 const loadShedding: FastifyPluginAsync = async fastify => {
   let rejectedCount = 0

@@ -16,11 +16,19 @@ import { isNewSignIn, rejectSignedOut } from '../src/users/sign-out.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Hooks for a scope whose routes need a user: the token verifies, the rate limit holds, and the local user is enabled. */
+    /**
+     * Hooks for a scope whose routes need a user: the token verifies, the rate limit holds, and the local
+     * user is enabled.
+     */
     requireUser: onRequestAsyncHookHandler[]
-    /** Hooks for a scope whose routes need a member of the admin group. The local user is optional, and must not be disabled. */
+    /**
+     * Hooks for a scope whose routes need a member of the admin group. The local user is optional, and must
+     * not be disabled.
+     */
     requireAdmin: onRequestAsyncHookHandler[]
-    /** Does the work in one transaction, in which the guard's decision about the local user is first repeated. */
+    /**
+     * Does the work in one transaction, in which the guard's decision about the local user is first repeated.
+     */
     writeAs<Result> (request: FastifyRequest, work: (transaction: Database) => Promise<Result>): Promise<Result>
   }
   interface FastifyRequest {
@@ -48,8 +56,9 @@ interface Admission {
 /**
  * Decorates requests with the local user that the verified one is bound to.
  *
- * A guard decides when the headers arrive, and a client can send the body up to 30 s later. So the decision is repeated before
- * the handler of every writing route. It stands where the body had arrived by then, or the database has not changed.
+ * A guard decides when the headers arrive, and a client can send the body up to 30 s later. So the decision
+ * is repeated before the handler of every writing route. It stands where the body had arrived by then, or the
+ * database has not changed.
  */
 const localUsers: FastifyPluginAsync<LocalUserOptions> = async (fastify, options) => {
   const { adminGroup, usernameClaim, resourceServer } = options

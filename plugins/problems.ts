@@ -31,7 +31,9 @@ const problems: FastifyPluginAsync = async fastify => {
   }
 }
 
-/** The methods of all routes that match the path. Routes with wildcards match everything, and are left out. */
+/**
+ * The methods of all routes that match the path. Routes with wildcards match everything, and are left out.
+ */
 function allowedMethods (methodsByPath: Map<string, string[]>, path: string): string[] {
   const segments = path.replace(/(?<=.)\/$/, '').split('/')
   const allowed = Array.from(methodsByPath).flatMap(([url, methods]) => {

@@ -6,7 +6,9 @@ import { temporaryProblem } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** An `onRequest` hook after `authenticate`. It counts the request for its user, or rejects it with 429. */
+    /**
+     * An `onRequest` hook after `authenticate`. It counts the request for its user, or rejects it with 429.
+     */
     limitUser (request: FastifyRequest, reply: FastifyReply): Promise<void>
     /** Rejects a request with 429 where its address has no requests left. It does not count the request. */
     limitAddress (request: FastifyRequest, reply: FastifyReply): Promise<void>
@@ -14,7 +16,10 @@ declare module 'fastify' {
     areLimitsShared: (() => boolean) | undefined
   }
   interface FastifyRequest {
-    /** Whether the route has verified the signature of the body. Such a request does not count for its address. */
+    /**
+     * Whether the route has verified the signature of the body. Such a request does not count for its
+     * address.
+     */
     isSignatureVerified: boolean
   }
 }
@@ -31,8 +36,9 @@ type Policy = 'address' | 'user'
 /**
  * Limits requests in two stages.
  *
- * 1. A request without a verified user counts for its address: an invalid token, an unknown URL, a public page. Where the
- *    address has no requests left, the request is rejected before its token is verified. A cached token still passes.
+ * 1. A request without a verified user counts for its address: an invalid token, an unknown URL, a public
+ *    page. Where the address has no requests left, the request is rejected before its token is verified. A
+ *    cached token still passes.
  * 2. A request with a verified user counts for the user.
  */
 const rateLimits: FastifyPluginAsync<RateLimitOptions> = async (fastify, { rateLimitMax: max, rateLimitWindowSeconds: windowSeconds, redisUrl }) => {

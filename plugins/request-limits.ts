@@ -8,18 +8,25 @@ import { type Problem, temporaryProblem } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** The body of the route is signed. A request counts for its address only when the signature is invalid. */
+    /**
+     * The body of the route is signed. A request counts for its address only when the signature is invalid.
+     */
     hasSignedBody?: boolean
   }
   interface FastifyInstance {
-    /** Waits until the user has fewer requests in progress, or rejects with 429. Undefined: the request need not wait. */
+    /**
+     * Waits until the user has fewer requests in progress, or rejects with 429. Undefined: the request need
+     * not wait.
+     */
     admitUser (request: FastifyRequest, reply: FastifyReply): Promise<void> | undefined
   }
   interface FastifyRequest {
     [address]: string | null
     /** The client's address, as a key for limits. */
     readonly clientAddress: string
-    /** The limits for the request. `user`: the route needs a token. `signature`: the route has a signed body. */
+    /**
+     * The limits for the request. `user`: the route needs a token. `signature`: the route has a signed body.
+     */
     limitedBy: 'address' | 'user' | 'signature' | 'nothing'
   }
 }
@@ -28,8 +35,8 @@ const address = Symbol('client address')
 const maxWaitMs = 5_000
 
 /**
- * The requests in progress of one user. Further requests wait in a queue of the same user, so that they do not delay other
- * users. A client with 1,000 connections stays within these limits.
+ * The requests in progress of one user. Further requests wait in a queue of the same user, so that they do
+ * not delay other users. A client with 1,000 connections stays within these limits.
  */
 const perUser = { maxRunning: 256, maxWaiting: 768, maxWaitMs }
 /** The searches in progress of one user. */
@@ -37,11 +44,13 @@ const searchesPerUser = { maxRunning: 4, maxWaiting: 64, maxWaitMs }
 /** The requests in progress of one address on routes that need no token, such as the pages. */
 const perAddress = { maxRunning: 256, maxWaiting: 0, maxWaitMs }
 /**
- * The requests in progress on one connection, for routes without any other limit, such as readiness. Probes do not pipeline.
- * While the database hung, pipelined requests for readiness took 800 MB (2026-11-28).
+ * The requests in progress on one connection, for routes without any other limit, such as readiness. Probes
+ * do not pipeline. While the database hung, pipelined requests for readiness took 800 MB (2026-11-28).
  */
 const maxUnlimitedPerConnection = 10
-/** The bodies that are still arriving. A container of 256 MB has room for them beside the 120 MB that it uses. */
+/**
+ * The bodies that are still arriving. A container of 256 MB has room for them beside the 120 MB that it uses.
+ */
 const bodies = { maxOwnerBytes: 1024 * 1024, maxBytes: 16 * 1024 * 1024 }
 
 /** Limits the requests in progress of each user and each address, and the memory of unfinished bodies. */
@@ -91,7 +100,8 @@ const requestLimits: FastifyPluginAsync = async fastify => {
     if (hasBody(request) && !request.raw.complete) queueMicrotask(receive)
     else done(null, payload)
 
-    // By now the parser has read the bytes that arrived together with the headers. Mostly these are the whole body.
+    // By now the parser has read the bytes that arrived together with the headers. Mostly these are the whole
+    // body.
     function receive (): void {
       const { raw, routeOptions: { bodyLimit = 0 } } = request
       const length = Number(raw.headers['content-length'] ?? bodyLimit)

@@ -2,7 +2,10 @@ import type { FastifyPluginAsync } from 'fastify'
 import fp from 'fastify-plugin'
 import { readTraceParent } from '../src/telemetry/trace-context.ts'
 
-/** Logs one line per request. The line has the route and not the URL, because a client may have put a token into the URL. */
+/**
+ * Logs one line per request. The line has the route and not the URL, because a client may have put a token
+ * into the URL.
+ */
 const requestLog: FastifyPluginAsync = async fastify => {
   fastify.observeRequests((request, reply, status) => {
     const { method, problem, routeOptions, span, headers: { traceparent } } = request
@@ -10,7 +13,8 @@ const requestLog: FastifyPluginAsync = async fastify => {
     const parent = traceparent === undefined ? undefined : readTraceParent(traceparent)
     // Probes come every few seconds. Only failed probes get a line at `info`.
     const isProbe = routeOptions.url?.startsWith('/health/') === true && status < 400
-    // The load-shedding plugin logs the number of its rejections. A line for each would cost more than the rejection.
+    // The load-shedding plugin logs the number of its rejections. A line for each would cost more than the
+    // rejection.
     request.log[isProbe || problem?.code === 'overloaded' ? 'debug' : 'info']({
       method,
       route: routeOptions.url,

@@ -6,7 +6,9 @@ import type { Problem } from '../src/problems/catalogue.ts'
 
 declare module 'fastify' {
   interface FastifyInstance {
-    /** Adds a function that is called once for each request, with the status for its log line and its metrics. */
+    /**
+     * Adds a function that is called once for each request, with the status for its log line and its metrics.
+     */
     observeRequests (observe: ObserveRequest): void
     /** The number of requests in progress. */
     countRequestsInProgress: () => number
@@ -19,7 +21,10 @@ declare module 'fastify' {
 
 export type ObserveRequest = (request: FastifyRequest, reply: FastifyReply, status: number) => void
 
-/** The status of a request whose client left before the response was sent. No client sees it; nginx logs the same number. */
+/**
+ * The status of a request whose client left before the response was sent. No client sees it; nginx logs the
+ * same number.
+ */
 const clientClosedRequest = 499
 
 /** Reports each request once: when its response was sent, or when its connection closes before. */

@@ -17,7 +17,8 @@ const blocksPerBatch = 64
 /** Limits how many searches run at once, and keeps SQLite's search index up to date. */
 const search: FastifyPluginAsync = async fastify => {
   const index = await findSearchIndex(fastify.db)
-  // SQLite's queries run one at a time anyway. On PostgreSQL, searches must leave most of the pool to other requests.
+  // SQLite's queries run one at a time anyway. On PostgreSQL, searches must leave most of the pool to other
+  // requests.
   fastify.decorate('searches', new FairQueue({ maxRunning: index === 'blocks' ? 1 : 2, maxWaiting: 1_000, maxWaitingPerUser: 100 }))
   if (index !== 'blocks') return
 

@@ -14,8 +14,8 @@ const maxCheckIntervalMs = 60_000
 const pagesPerSecond = 5
 
 /**
- * Runs `users sync` at an interval, in one of the processes that share the database. The lease of a finished run lasts until
- * the next run is due, so the other processes skip their turn.
+ * Runs `users sync` at an interval, in one of the processes that share the database. The lease of a finished
+ * run lasts until the next run is due, so the other processes skip their turn.
  */
 const usersSync: FastifyPluginAsync<Config> = async (fastify, config) => {
   const { usersSyncInterval: intervalSeconds, endpoint, usernameClaim } = config

@@ -28,7 +28,8 @@ import { requireAccess } from './http/route-access.ts'
 
 /** The service as one plugin. The list below is the order in which a request meets the plugins. */
 export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
-  // The database opens and migrates first. It decorates the server and sees no request itself. An SQLite file is watched.
+  // The database opens and migrates first. It decorates the server and sees no request itself. An SQLite file
+  // is watched.
   await fastify.register(database, config)
 
   // 1. The outcome of every request is reported once, to the request log and to the metrics.
@@ -47,7 +48,8 @@ export const app: FastifyPluginAsync<Config> = async (fastify, config) => {
   await fastify.register(authentication, config)
   // 7. Under overload the request is rejected before it costs anything.
   await fastify.register(loadShedding)
-  // 8. The request is counted: those in progress, the bytes of their bodies, and requests in the window of the rate limit.
+  // 8. The request is counted: those in progress, the bytes of their bodies, and requests in the window of
+  //    the rate limit.
   await fastify.register(requestLimits)
   await fastify.register(rateLimit, config)
   // 9. An unknown address or method gets its problem detail here. So does every error thrown later.

@@ -22,7 +22,8 @@ try {
   const config = readConfig(process.env)
   const log = new LogDestination(process.stdout.fd)
   process.on('exit', () => log.flush())
-  // Fastify would open a second listener for `localhost`, without the handlers of the first. A name stands for one address.
+  // Fastify would open a second listener for `localhost`, without the handlers of the first. A name stands
+  // for one address.
   const { address: host } = await lookup(config.host, { order: 'ipv4first' })
   if (config.workers > 1 && cluster.isPrimary) await supervise({ ...config, host }, log)
   else await serve({ ...config, host }, log)
@@ -60,13 +61,15 @@ async function supervise (config: Config, destination: LogDestination): Promise<
 /** Stops at SIGTERM, at SIGINT, and when npm stops. */
 function stopOnRequest (log: Pick<FastifyBaseLogger, 'info'>, stop: () => void): void {
   for (const signal of ['SIGTERM', 'SIGINT']) {
-    // `on` instead of `once`: npm and a terminal may both send the signal, and the second must not kill the process.
+    // `on` instead of `once`: npm and a terminal may both send the signal, and the second must not kill the
+    // process.
     process.on(signal, () => {
       log.info({ signal }, 'stopping')
       stop()
     })
   }
-  // npm runs a script in a shell, and most shells forward no signals. When npm stops, this process only gets another parent.
+  // npm runs a script in a shell, and most shells forward no signals. When npm stops, this process only gets
+  // another parent.
   if (process.env.npm_lifecycle_event === undefined || cluster.isWorker) return
   const parent = process.ppid
   const timer = setInterval(() => {

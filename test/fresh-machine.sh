@@ -2,8 +2,10 @@
 # Tests the commands of the README as on a fresh machine: older versions of Node and npm, no make, no
 # compiler. Further cases are folders with unusual names, another user, and a read-only installation.
 #
-#   bash test/fresh-machine.sh                 all pairs of Node and npm, and all cases: about 20 minutes
-#   bash test/fresh-machine.sh --short         only the oldest pair: about 2 minutes
+#   bash test/fresh-machine.sh                 all pairs of Node and npm, and all cases (20 minutes).
+#
+#   bash test/fresh-machine.sh --short         only the oldest pair (2 minutes).
+#
 #   bash test/fresh-machine.sh 20:10 omit-dev  one pair and one case
 #
 # It needs Linux, curl and a registry. The cases with another user need root.

@@ -1,5 +1,6 @@
-// Runs all tests on SQLite with coverage, and then the tests of `postgresTests` on PostgreSQL. TEST_DATABASE_URL names a
-// server whose user may create databases. Without it, the run starts a PostgreSQL of its own.
+// Runs all tests on SQLite with coverage, and then the tests of `postgresTests` on PostgreSQL.
+// TEST_DATABASE_URL names a server whose user may create databases. Without it, the run starts a PostgreSQL
+// of its own.
 
 import { spawn } from 'node:child_process'
 import { globSync, readFileSync, rmSync } from 'node:fs'

@@ -11,7 +11,8 @@ export async function buildWeb (): Promise<void> {
   const changed = await Promise.all(sources.map(modified))
   if (built > Math.max(...changed)) return
 
-  // The build goes to another folder first, so that a service never finds half of it. node_modules may be read-only.
+  // The build goes to another folder first, so that a service never finds half of it. node_modules may be
+  // read-only.
   const [fresh, stale] = [`dist.new-${process.pid}`, `dist.old-${process.pid}`]
   try {
     await mkdir(root + fresh)

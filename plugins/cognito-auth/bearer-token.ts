@@ -1,9 +1,10 @@
 import { refusal } from './errors.ts'
 
 /**
- * Reads the token of a request from its `Authorization` header: `Bearer <token>` (RFC 6750 2.1), the scheme in any case.
- * A token alone is accepted too, as API Gateway's authorizers do.
- * @param rawHeaders names and values in turn, as Node received them. `request.headers` hides a second `Authorization`.
+ * Reads the token of a request from its `Authorization` header: `Bearer <token>` (RFC 6750 2.1), the scheme
+ * in any case. A token alone is accepted too, as API Gateway's authorizers do.
+ * @param rawHeaders names and values in turn, as Node received them. `request.headers` hides a second
+ *   `Authorization`.
  * @returns undefined without a token, and for another scheme (RFC 6750 3.1)
  * @throws {CognitoAuthError} `two_headers`
  */
@@ -22,5 +23,6 @@ export function readBearerToken (rawHeaders: string[]): string | undefined {
 }
 
 const bearer = /^bearer(?: +|$)/i
-// Another scheme's name is followed by a space and its credentials. A name has no dot, and every token has dots.
+// Another scheme's name is followed by a space and its credentials. A name has no dot, and every token has
+// dots.
 const otherScheme = /^[\w!#$%&'*+^`|~-]+ /

@@ -57,7 +57,8 @@ export function checkClaims (claims: Record<string, unknown>, rules: ClaimRules,
   return { ...claims, iss, sub, exp, token_use: tokenUse }
 }
 
-// An id token names the client in `aud`, an access token in `client_id`; an `aud` in an access token is a resource (RFC 8707).
+// An id token names the client in `aud`, an access token in `client_id`; an `aud` in an access token is a
+// resource (RFC 8707).
 function checkClient (claims: Record<string, unknown>, tokenUse: TokenUse, { clientIds, audience }: ClaimRules): void {
   const client = tokenUse === 'id' ? claims.aud : claims.client_id
   if (typeof client !== 'string' || clientIds?.has(client) === false) {

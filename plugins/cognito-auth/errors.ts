@@ -15,8 +15,8 @@ export type CognitoAuthErrorCode =
   | 'FST_COGNITO_KEYS_UNAVAILABLE'
 
 /**
- * An error of this package. Any Fastify error handler answers it correctly: it has the status, and the guard has
- * already set its headers on the reply. The message quotes nothing of the token.
+ * An error of this package. Any Fastify error handler answers it correctly: it has the status, and the guard
+ * has already set its headers on the reply. The message quotes nothing of the token.
  */
 export interface CognitoAuthError extends FastifyError {
   code: CognitoAuthErrorCode

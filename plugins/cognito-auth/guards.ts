@@ -12,7 +12,10 @@ export type Guard = (request: FastifyRequest, reply: FastifyReply) => Promise<vo
 export interface Guards {
   /** A hook: a verified user, or 401. */
   authenticate: Guard
-  /** A hook: a verified user where the request has a token, and no user where it has none. A bad token is still 401. */
+  /**
+   * A hook: a verified user where the request has a token, and no user where it has none. A bad token is
+   * still 401.
+   */
   authenticateOptional: Guard
   /** A hook: a verified user who is a member of at least one of the Cognito groups, or 403. */
   requireGroup: (...groups: [string, ...string[]]) => Guard
@@ -26,7 +29,9 @@ export interface Guards {
 }
 
 export interface RequestTokens {
-  /** The verified user of a request; `null` where no guard has run or the request has no token. Never throws. */
+  /**
+   * The verified user of a request; `null` where no guard has run or the request has no token. Never throws.
+   */
   findUser: (request: FastifyRequest) => VerifiedUser | null
   /** Whether the token of a request is `known`: verified before and still good. Costs a cache look-up. */
   tokenState: (request: FastifyRequest) => 'none' | 'new' | 'known'

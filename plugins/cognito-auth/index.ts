@@ -2,10 +2,13 @@
 
 import type { VerifiedUser } from './verified-user.ts'
 
-// The one place where Fastify's plugins declare the type of `request.user`: two declarations of their own would conflict.
+// The one place where Fastify's plugins declare the type of `request.user`: two declarations of their own
+// would conflict.
 declare module '@fastify/jwt' {
   interface FastifyJWT {
-    /** The verified user. Reading it where no guard has verified a user is a mistake in the code, and throws. */
+    /**
+     * The verified user. Reading it where no guard has verified a user is a mistake in the code, and throws.
+     */
     user: VerifiedUser
   }
 }

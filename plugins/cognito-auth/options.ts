@@ -15,7 +15,10 @@ export interface CustomCheckInput {
 
 /** The rules that the tokens of a user pool must satisfy. */
 export interface TokenRules {
-  /** App clients whose tokens are accepted. `null`, which must be said, accepts any client of the pool. Required. */
+  /**
+   * App clients whose tokens are accepted. `null`, which must be said, accepts any client of the pool.
+   * Required.
+   */
   clientId?: string | readonly string[] | null | undefined
   /** Kinds of token accepted. Default: both, `['id', 'access']`. */
   tokenUse?: TokenUse | readonly TokenUse[] | undefined
@@ -26,8 +29,8 @@ export interface TokenRules {
   /** Values that the `aud` of an access token may have besides a client id (RFC 8707). Default: none. */
   audience?: string | readonly string[] | undefined
   /**
-   * A further check of each new token, synchronous or not. A token that it throws for is refused (401, `custom_check`).
-   * It runs once for a token, whose user is then cached.
+   * A further check of each new token, synchronous or not. A token that it throws for is refused (401,
+   * `custom_check`). It runs once for a token, whose user is then cached.
    */
   customCheck?: ((token: CustomCheckInput) => void | Promise<void>) | undefined
 }
@@ -54,7 +57,10 @@ export interface CognitoAuthOptions extends TokenRules {
   graceSeconds?: number | undefined
   /** Another Cognito endpoint, such as an emulator's; the issuer is `<endpoint>/<pool id>`. Default: AWS. */
   endpoint?: string | undefined
-  /** Where keys are fetched, if not at the issuer. `{pool}` stands for the pool id. Default: `<issuer>/.well-known/jwks.json`. */
+  /**
+   * Where keys are fetched, if not at the issuer. `{pool}` stands for the pool id. Default:
+   * `<issuer>/.well-known/jwks.json`.
+   */
   jwksUri?: string | undefined
   /** The keys of the one pool, for tests and closed networks: nothing is fetched. */
   jwks?: JwkSet | undefined
@@ -64,21 +70,35 @@ export interface CognitoAuthOptions extends TokenRules {
   jwksCacheTtlSeconds?: number | undefined
   /** Fetches key sets in place of undici, within the same 3 s and 256 kB. */
   fetch?: FetchOptions['fetch']
-  /** undici's dispatcher for key sets. Default: one that honours `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`. */
+  /**
+   * undici's dispatcher for key sets. Default: one that honours `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
+   */
   dispatcher?: Dispatcher | undefined
-  /** Whether keys whose private half is published (cognito-local's) are accepted. Default: unless `NODE_ENV` is `production`. */
+  /**
+   * Whether keys whose private half is published (cognito-local's) are accepted. Default: unless `NODE_ENV`
+   * is `production`.
+   */
   allowDevelopmentKeys?: boolean | undefined
   /** How many verified tokens are cached, 0 to 1,000,000. Default: 6,000. */
   tokenCacheSize?: number | undefined
-  /** The longest token that is read, in bytes, 1,024 to 65,536. Node limits all headers together to 16 kB by default. Default: 16,384. */
+  /**
+   * The longest token that is read, in bytes, 1,024 to 65,536. Node limits all headers together to 16 kB by
+   * default. Default: 16,384.
+   */
   maxTokenBytes?: number | undefined
   /** The realm of the challenge (RFC 9110 11.5). Default: `api`. */
   realm?: string | undefined
-  /** Reads the token of a request, in place of the `Authorization` header: from a cookie, or `x-amzn-oidc-accesstoken`. */
+  /**
+   * Reads the token of a request, in place of the `Authorization` header: from a cookie, or
+   * `x-amzn-oidc-accesstoken`.
+   */
   getToken?: ((request: FastifyRequest) => string | undefined) | undefined
   /** The property of the request that holds the user. Default: `user`. */
   decoratorName?: string | undefined
-  /** The property of the server that holds everything, and then nothing else is decorated. Default: `cognito`, and the guards as well. */
+  /**
+   * The property of the server that holds everything, and then nothing else is decorated. Default: `cognito`,
+   * and the guards as well.
+   */
   namespace?: string | undefined
   /** Further regions of multi-Region pools; their issuers are the same identities. Default: none. */
   replicaRegions?: readonly string[] | undefined

@@ -1,4 +1,5 @@
-// `fastify-cognito-auth/plugin`: the plugin without the type of `request.user`, for services in which another plugin has it.
+// `fastify-cognito-auth/plugin`: the plugin without the type of `request.user`, for services in which another
+// plugin has it.
 
 import type { FastifyBaseLogger, FastifyPluginAsync, FastifyRequest } from 'fastify'
 import fp from 'fastify-plugin'

@@ -1,5 +1,6 @@
-// Verified tokens, each under the end of its signature, which differs wherever the tokens do. Node makes a new string of each
-// header, and hashing all of it would cost more than the rest of a hit. A hit compares the whole token.
+// Verified tokens, each under the end of its signature, which differs wherever the tokens do. Node makes a
+// new string of each header, and hashing all of it would cost more than the rest of a hit. A hit compares the
+// whole token.
 
 import type { SigningKey } from './keys/key-set.ts'
 import type { VerifiedUser } from './verified-user.ts'
@@ -17,13 +18,16 @@ interface Entry {
  */
 const endLength = 12
 
-/** 6,000 entries of ordinary tokens, of about 1,000 characters, fit. The size of a token is its client's choice. */
+/**
+ * 6,000 entries of ordinary tokens, of about 1,000 characters, fit. The size of a token is its client's
+ * choice.
+ */
 const defaultMaxBytes = 20 * 2 ** 20
 
 /**
- * Caches at most `maxEntries` verified tokens of at most `maxBytes` in all, none past its `exp` or past the trust in its key.
- * Eviction is the CLOCK algorithm: the oldest entry goes, unless it was used since it was last considered. Tokens that come once
- * therefore go before those in use.
+ * Caches at most `maxEntries` verified tokens of at most `maxBytes` in all, none past its `exp` or past the
+ * trust in its key. Eviction is the CLOCK algorithm: the oldest entry goes, unless it was used since it was
+ * last considered. Tokens that come once therefore go before those in use.
  */
 export class TokenCache {
   readonly #maxEntries: number
@@ -80,8 +84,8 @@ export class TokenCache {
 }
 
 /**
- * An upper estimate of the heap that an entry takes. Measured on 2026-11-27: 1,700 bytes for a token of 1,000 characters,
- * 20 kB for one of 9,600 characters with 1,200 groups.
+ * An upper estimate of the heap that an entry takes. Measured on 2026-11-27: 1,700 bytes for a token of 1,000
+ * characters, 20 kB for one of 9,600 characters with 1,200 groups.
  */
 function entryBytes (token: string): number {
   return 1_000 + 2 * token.length

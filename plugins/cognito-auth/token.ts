@@ -12,7 +12,8 @@ export interface UnverifiedToken {
 const compactSerialization = /^([\w-]+)\.([\w-]+)\.([\w-]+)$/
 
 /**
- * Reads the issuer and the key id of a token (RFC 7515 7.1), and refuses a token that no key could make acceptable.
+ * Reads the issuer and the key id of a token (RFC 7515 7.1), and refuses a token that no key could make
+ * acceptable.
  * @param maxTokenBytes a token is ASCII, so its characters are its bytes
  * @throws {CognitoAuthError}
  */
@@ -30,7 +31,8 @@ export function readToken (token: string, maxTokenBytes: number): UnverifiedToke
   if (typeof kid !== 'string' || kid === '' || kid.length > maxKidLength) {
     throw refusal('key_id', 'The token does not name its key')
   }
-  // RFC 7515 4.1.11: a critical extension that is not understood must be refused; none is. RFC 7797 6: b64 is one.
+  // RFC 7515 4.1.11: a critical extension that is not understood must be refused; none is. RFC 7797 6: b64 is
+  // one.
   if ('crit' in header || 'b64' in header) throw refusal('critical_header', 'The token has critical header parameters')
 
   const { iss } = decodeObject(payloadSegment, 'payload')

@@ -1,10 +1,17 @@
-// Verifying a signature takes as long as the rest of a short request, and anyone can send tokens that need it. A turn of the
-// event loop therefore verifies a few tokens, and further ones wait in a queue for the next turns. Requests with a cached
-// token are answered between the turns, so a flood of forged tokens does not hold them up.
+// Verifying a signature takes as long as the rest of a short request, and anyone can send tokens that need
+// it. A turn of the event loop therefore verifies a few tokens, and further ones wait in a queue for the next
+// turns. Requests with a cached token are answered between the turns, so a flood of forged tokens does not
+// hold them up.
 
-/** Verifications in one turn. Fewer make the turns cost more than the work in them; more delay the requests between them. */
+/**
+ * Verifications in one turn. Fewer make the turns cost more than the work in them; more delay the requests
+ * between them.
+ */
 const maxPerTurn = 4
-/** When the first in the queue has waited this long, the queue gets as much time as everything else in the turn. */
+/**
+ * When the first in the queue has waited this long, the queue gets as much time as everything else in the
+ * turn.
+ */
 const patienceMs = 20
 
 interface Waiting {
@@ -17,7 +24,10 @@ export class VerificationQueue {
   readonly #waiting: Waiting[] = []
   /** Verifications done in this turn. */
   #done = 0
-  /** When the turn began with other work: after the last verification of the turn before, or at the first of this one. */
+  /**
+   * When the turn began with other work: after the last verification of the turn before, or at the first of
+   * this one.
+   */
   #since = 0
 
   /** @param now a clock, in milliseconds */

@@ -8,8 +8,8 @@ export interface EmailEvidence {
 }
 
 /**
- * Whether Cognito itself vouches for an e-mail address. The same rule holds for tokens, the webhook and `users sync`.
- * A federated user's `email_verified` comes from the other provider, so it never counts.
+ * Whether Cognito itself vouches for an e-mail address. The same rule holds for tokens, the webhook and
+ * `users sync`. A federated user's `email_verified` comes from the other provider, so it never counts.
  * @param source tokens have the boolean `true`; the webhook and Cognito's API have the text `"true"`
  */
 export function isEmailVerified ({ verified, identities, status }: EmailEvidence, source: 'token' | 'attributes'): boolean {
@@ -17,7 +17,8 @@ export function isEmailVerified ({ verified, identities, status }: EmailEvidence
   return verified === true || (source === 'attributes' && verified === 'true')
 }
 
-// Cognito leaves an empty list where the last provider was unlinked. The attribute is the same list as JSON text.
+// Cognito leaves an empty list where the last provider was unlinked. The attribute is the same list as JSON
+// text.
 function hasIdentities (identities: unknown): boolean {
   if (identities === undefined || identities === null) return false
   return Array.isArray(identities) ? identities.length > 0 : identities !== '[]'

@@ -3,7 +3,9 @@ import type { CustomClaims } from './custom-claims.ts'
 import type { Issuer } from './issuers.ts'
 import { isEmailVerified } from './verified-email.ts'
 
-/** The user that a verified Cognito token names. It is frozen, because requests with the same token share it. */
+/**
+ * The user that a verified Cognito token names. It is frozen, because requests with the same token share it.
+ */
 export interface VerifiedUser<Custom extends object = CustomClaims> {
   /** Issuer and subject in one text: the key of the user among those of all user pools. */
   readonly key: string
@@ -33,7 +35,9 @@ export interface VerifiedUser<Custom extends object = CustomClaims> {
   readonly claims: Readonly<Claims> & Readonly<Custom>
 }
 
-/** https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html */
+/**
+ * https://docs.aws.amazon.com/cognito/latest/developerguide/amazon-cognito-user-pools-using-the-id-token.html
+ */
 export function verifiedUser (claims: Claims, { original, userPoolId }: Issuer): VerifiedUser {
   const isIdToken = claims.token_use === 'id'
   const username = text(isIdToken ? claims['cognito:username'] : claims.username)

@@ -6,7 +6,8 @@ import type { Article } from './schemas.ts'
 import { findBlocksEnd, findSearchIndex, listArticlesInBlocks, trigramQuery } from './search-queries.ts'
 
 /**
- * Lists a page of articles in the order of their ids. With `q`, only those whose name contains it in any case.
+ * Lists a page of articles in the order of their ids. With `q`, only those whose name contains it in any
+ * case.
  *
  * 1. A search index needs a text of three characters or more.
  * 2. PostgreSQL's index answers a search in one query.

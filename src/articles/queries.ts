@@ -21,7 +21,10 @@ export interface ArticleRange {
   limit: number
 }
 
-/** Lists the articles of a range in the order of their ids. With `text`, only those whose name contains it in any case. */
+/**
+ * Lists the articles of a range in the order of their ids. With `text`, only those whose name contains it in
+ * any case.
+ */
 export async function listArticles (db: Database, { order, after, end, limit }: ArticleRange, text?: string): Promise<Article[]> {
   return selectArticles(articlesPast(db, order, after))
     .$if(end !== undefined, query => query.where('articles.id', order === 'asc' ? '<=' : '>=', end ?? 0))
@@ -47,7 +50,8 @@ export async function findArticle (db: Database, id: number): Promise<StoredArti
 
 /**
  * Inserts an article and returns it.
- * @throws {Problem} `no_such_user` where the author was removed meanwhile, which violates the foreign key `author_id`
+ * @throws {Problem} `no_such_user` where the author was removed meanwhile, which violates the foreign key
+ *   `author_id`
  */
 export async function insertArticle (db: Database, { name, author }: { name: string, author: User }): Promise<Article> {
   const now = new Date().toISOString()

@@ -1,8 +1,8 @@
-// The search index of articles. On PostgreSQL it is a GIN index of trigrams, where the extension could be created.
-// On SQLite it is an FTS5 table with a row for each block of 32 consecutive ids. Triggers queue the blocks that changed.
-// A search reads the blocks with all trigrams of its text and the queued blocks. It then compares the names themselves,
-// so a stale index entry costs time only. An index of single articles made creates ten times slower: 1,900 in place of
-// 21,000 rows/s in groups of 32 (2026-11-27).
+// The search index of articles. On PostgreSQL it is a GIN index of trigrams, where the extension could be
+// created. On SQLite it is an FTS5 table with a row for each block of 32 consecutive ids. Triggers queue the
+// blocks that changed. A search reads the blocks with all trigrams of its text and the queued blocks. It then
+// compares the names themselves, so a stale index entry costs time only. An index of single articles made
+// creates ten times slower: 1,900 in place of 21,000 rows/s in groups of 32 (2026-11-27).
 
 import { sql } from 'kysely'
 import { isSqlite } from '../database/sqlite/dialect.ts'
@@ -47,7 +47,10 @@ export function trigramQuery (text: string): string | undefined {
   return selected.map(trigram => `"${trigram.replaceAll('"', '""')}"`).join(' AND ')
 }
 
-/** Finds the last id of the blocks, past `after`, that hold `count` candidates; undefined where there are fewer. */
+/**
+ * Finds the last id of the blocks, past `after`, that hold `count` candidates; undefined where there are
+ * fewer.
+ */
 export async function findBlocksEnd (
   db: Database, trigrams: string, count: number, { order, after }: Pick<ArticleRange, 'order' | 'after'>
 ): Promise<number | undefined> {
@@ -89,7 +92,9 @@ function firstBlock (order: 'asc' | 'desc', after: number | undefined): number {
   return after === undefined ? Number.MAX_SAFE_INTEGER : Math.floor((after - 1) / blockSize)
 }
 
-/** Updates at most `limit` queued blocks of the index in one transaction. Returns their number. SQLite only. */
+/**
+ * Updates at most `limit` queued blocks of the index in one transaction. Returns their number. SQLite only.
+ */
 export async function indexQueuedBlocks (db: Database, limit: number): Promise<number> {
   const isQueueEmpty = (await listQueuedBlocks(db, 1)).length === 0
   if (isQueueEmpty) return 0

@@ -19,7 +19,9 @@ export interface LocalUserResult {
 const enableUser = 'Enable it: npm run users -- enable.'
 const grantScope = 'Allow the scope to the app client in Cognito, and request it with the token.'
 
-/** Finds the local user of a valid token by the same rules as the service, without any change to the database. */
+/**
+ * Finds the local user of a valid token by the same rules as the service, without any change to the database.
+ */
 export async function explainLocalUser (db: Database, verified: VerifiedUser, config: Config): Promise<LocalUserResult> {
   const missing = missingScope(verified, config.resourceServer)
   if (missing === 'read') return rejected('insufficient_scope', `Its requests need the scope ${config.resourceServer}/read.`, grantScope)

@@ -12,7 +12,9 @@ export function isTokenReason (reason: string | undefined): reason is TokenReaso
   return reason !== undefined && !otherReasons.some(other => other === reason)
 }
 
-/** Why the service rejects a token. `found` quotes single values of its header and claims, never the token. */
+/**
+ * Why the service rejects a token. `found` quotes single values of its header and claims, never the token.
+ */
 interface Explanation {
   expected: string
   found: string
@@ -119,7 +121,9 @@ export function explainRejection (
   }
 }
 
-/** A token from the future, or one that has just expired, may mean that the clock of this machine is wrong. */
+/**
+ * A token from the future, or one that has just expired, may mean that the clock of this machine is wrong.
+ */
 function clockHint ({ iat, exp }: Record<string, unknown>, now: number): string | undefined {
   if (typeof iat === 'number' && iat * 1000 > now) {
     return `The token was issued ${formatDistance(iat, now)}, so the clock of this machine is behind. Synchronise it (NTP).`

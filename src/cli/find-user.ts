@@ -4,7 +4,8 @@ import { printable } from './table.ts'
 
 /**
  * Finds a user by id, username or e-mail address.
- * @throws {Error} where there is none, or where users of several pools have the name: the message lists their ids
+ * @throws {Error} where there is none, or where users of several pools have the name: the message lists their
+ *   ids
  */
 export async function findUserByName (db: Database, name: string): Promise<User> {
   const users = await listByName(db, name)

@@ -18,7 +18,8 @@ export class GatheredMetrics {
 
   async render (workers: Worker[]): Promise<MetricsPage> {
     const answers = await Promise.all(workers.filter(worker => worker.isConnected()).map(worker => this.#ask(worker)))
-    // Labels differ by worker, so each value is the first and only one with its labels. By default prom-client leaves some metrics out.
+    // Labels differ by worker, so each value is the first and only one with its labels. By default
+    // prom-client leaves some metrics out.
     const registry = AggregatorRegistry.aggregate(answers.map(metrics => metrics.map(metric => ({ ...metric, aggregator: 'first' }))))
     return { contentType: registry.contentType, text: await registry.metrics() }
   }

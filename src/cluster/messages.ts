@@ -26,7 +26,10 @@ export function onWorkerMessage<Kind extends Message['kind']> (worker: Worker, k
   worker.on('message', (message: unknown) => { if (isOfKind(message, kind)) listen(message) })
 }
 
-/** Calls `listen` with each message of a kind that the primary sends. There are none where this process is no worker. */
+/**
+ * Calls `listen` with each message of a kind that the primary sends. There are none where this process is no
+ * worker.
+ */
 export function onPrimaryMessage<Kind extends Message['kind']> (kind: Kind, listen: Listen<Kind>): void {
   if (cluster.isWorker) process.on('message', message => { if (isOfKind(message, kind)) listen(message) })
 }
@@ -41,7 +44,8 @@ export function sendToWorker (worker: Worker, message: Message): void {
   if (worker.isConnected()) worker.send(message, ignore)
 }
 
-// Without a callback, a message to a process that has just ended would be an `error` event, and the error would crash the sender.
+// Without a callback, a message to a process that has just ended would be an `error` event, and the error
+// would crash the sender.
 function ignore (): void {}
 
 // Both ends run the same code. Node's own messages have no `kind`.

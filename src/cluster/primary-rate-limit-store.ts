@@ -13,7 +13,10 @@ onPrimaryMessage('counted', ({ id, current, ttl }) => {
   callback?.(null, { current, ttl })
 })
 
-/** A store for `@fastify/rate-limit` in a worker. The primary holds the counts, so that all workers share them. */
+/**
+ * A store for `@fastify/rate-limit` in a worker. The primary holds the counts, so that all workers share
+ * them.
+ */
 export class PrimaryRateLimitStore implements FastifyRateLimitStore {
   /** Workers run the same code, so the same limiter has the same number in each of them. */
   readonly #limiter = ++limiters

@@ -21,8 +21,8 @@ const retryPauseMs = 1_000
 const stopTimeoutMs = 9_700
 
 /**
- * Runs the service as several worker processes over one listener. A worker that ends is replaced.
- * The primary serves no requests. It holds the counts of the rate limits, and serves the metrics of all workers.
+ * Runs the service as several worker processes over one listener. A worker that ends is replaced. The primary
+ * serves no requests. It holds the counts of the rate limits, and serves the metrics of all workers.
  */
 export class Primary {
   readonly #options: PrimaryOptions

@@ -4,9 +4,14 @@ import type { CognitoIdentityProviderClient, UserType } from '@aws-sdk/client-co
 
 /** Cognito's API for user pools. The AWS SDK finds the credentials that it needs. */
 export interface UserPoolClient {
-  /** https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminUserGlobalSignOut.html */
+  /**
+   * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminUserGlobalSignOut.html
+   */
   signOut (userPoolId: string, username: string): Promise<void>
-  /** At most 60 users. https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html */
+  /**
+   * At most 60 users.
+   * https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_ListUsers.html
+   */
   listUsers (userPoolId: string, page: string | null): Promise<UsersPage>
   /** Cognito's estimate of the number of users; undefined where it gives none. */
   estimateUsers (userPoolId: string): Promise<number | undefined>
@@ -25,7 +30,8 @@ export function userPoolClient (endpoint: string | undefined): UserPoolClient {
   // The SDK is as large as the service, so it is loaded only where it is used.
   const loading = import('@aws-sdk/client-cognito-identity-provider')
   const clients = new Map<string, CognitoIdentityProviderClient>()
-  // The SDK knows no proxies. Node's agents honour HTTPS_PROXY, HTTP_PROXY and NO_PROXY where they are asked to.
+  // The SDK knows no proxies. Node's agents honour HTTPS_PROXY, HTTP_PROXY and NO_PROXY where they are asked
+  // to.
   const agentOptions = { keepAlive: true, maxSockets: 50, proxyEnv: process.env }
   const httpAgent = new HttpAgent(agentOptions)
   const httpsAgent = new HttpsAgent(agentOptions)

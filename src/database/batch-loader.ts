@@ -11,8 +11,8 @@ interface Load<Item, Value> {
 }
 
 /**
- * Batches the loads of one turn of the event loop into one query, as DataLoader does. A query to PostgreSQL costs more than
- * the rest of a short request, and many requests of a turn load the same kind of row.
+ * Batches the loads of one turn of the event loop into one query, as DataLoader does. A query to PostgreSQL
+ * costs more than the rest of a short request, and many requests of a turn load the same kind of row.
  *
  * 1. Loads with the same key share one item of the batch.
  * 2. The batch is dispatched after the turn, so a load sees everything that was committed before it.

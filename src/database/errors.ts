@@ -1,7 +1,9 @@
 import { isPostgresConflict, isPostgresForeignKeyViolation, isPostgresSerializationFailure, isPostgresUnavailable } from './postgres/errors.ts'
 import { isSqliteConflict, isSqliteForeignKeyViolation, isSqliteUnavailable } from './sqlite/errors.ts'
 
-/** Whether an error came from the database and the storage is at fault, not the query. The response is a 503. */
+/**
+ * Whether an error came from the database and the storage is at fault, not the query. The response is a 503.
+ */
 export function isStorageUnavailable (error: unknown): boolean {
   return isSqliteUnavailable(error) || isPostgresUnavailable(error)
 }
@@ -16,7 +18,10 @@ export function isForeignKeyViolation (error: unknown): boolean {
   return isSqliteForeignKeyViolation(error) || isPostgresForeignKeyViolation(error)
 }
 
-/** Whether a transaction conflicted with others and may succeed when it is retried. SQLite's transactions never do. */
+/**
+ * Whether a transaction conflicted with others and may succeed when it is retried. SQLite's transactions
+ * never do.
+ */
 export function isSerializationFailure (error: unknown): boolean {
   return isPostgresSerializationFailure(error)
 }

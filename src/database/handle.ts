@@ -8,8 +8,8 @@ export interface DatabaseHandle {
   readonly isSqlite: boolean
 
   /**
-   * The data version: a number that changes with every change in the database, by any process. Reading it costs almost
-   * nothing. PostgreSQL has no such number, and the result is undefined.
+   * The data version: a number that changes with every change in the database, by any process. Reading it
+   * costs almost nothing. PostgreSQL has no such number, and the result is undefined.
    */
   dataVersion (): number | undefined
 
@@ -19,17 +19,21 @@ export interface DatabaseHandle {
    * Opens an SQLite file again that was deleted, moved or replaced, once another file is in its place.
    * @param prepare migrates the new file before it is used
    * @returns whether the file was opened again
-   * @throws {SqliteError} `SQLITE_READONLY_DBMOVED` while there is no new file; the error of opening one that is unusable
+   * @throws {SqliteError} `SQLITE_READONLY_DBMOVED` while there is no new file; the error of opening one that
+   *   is unusable
    */
   replaceFile (prepare: () => Promise<unknown>): Promise<boolean>
 
   /**
-   * Runs work that may take long, such as a migration, without the time limits of requests. Where the server does not accept
-   * connections yet, this waits for it.
+   * Runs work that may take long, such as a migration, without the time limits of requests. Where the server
+   * does not accept connections yet, this waits for it.
    */
   withoutTimeLimits<Result> (work: (db: Database) => Promise<Result>): Promise<Result>
 
-  /** Opens one connection outside of the pool, so that its queries never wait for the pool. SQLite has no pool and shares `db`. */
+  /**
+   * Opens one connection outside of the pool, so that its queries never wait for the pool. SQLite has no pool
+   * and shares `db`.
+   */
   openSeparateConnection (): SeparateConnection
 
   close (): Promise<void>

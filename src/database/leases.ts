@@ -1,8 +1,8 @@
 import type { Database } from './tables.ts'
 
 /**
- * Takes or renews the right to do a background task, which one process of several has at a time. The processes compare their
- * own clocks, so a lease must be longer than these differ.
+ * Takes or renews the right to do a background task, which one process of several has at a time. The
+ * processes compare their own clocks, so a lease must be longer than these differ.
  * @param holder a random id of this process
  * @returns whether this process has the lease now
  */

@@ -2,8 +2,8 @@ import { mkdirSync, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 
 /**
- * Makes a folder and the missing folders above it, one at a time, and stops at the first error. Node's recursive `mkdirSync`
- * never returns below `/proc`, where a folder that cannot be made is an ENOENT.
+ * Makes a folder and the missing folders above it, one at a time, and stops at the first error. Node's
+ * recursive `mkdirSync` never returns below `/proc`, where a folder that cannot be made is an ENOENT.
  */
 export function makeFolder (path: string): void {
   const folder = resolve(path)

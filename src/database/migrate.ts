@@ -14,8 +14,8 @@ export interface MigrationResult {
 }
 
 /**
- * Applies the pending migrations in one transaction. Where none is pending, it takes no lock. Unknown migrations are
- * tolerated, so that the previous version runs after a rollback, and beside the new one.
+ * Applies the pending migrations in one transaction. Where none is pending, it takes no lock. Unknown
+ * migrations are tolerated, so that the previous version runs after a rollback, and beside the new one.
  * @param onWait called once when a lock is not free; the wait has no limit
  * @throws {Error} the failure of a migration, which is rolled back
  */
@@ -32,8 +32,8 @@ export async function listPendingMigrations (db: Database): Promise<string[]> {
 }
 
 /**
- * The same for a database that was migrated before. It is one small query, and fails without the migrator's table. Unknown
- * migrations are ignored.
+ * The same for a database that was migrated before. It is one small query, and fails without the migrator's
+ * table. Unknown migrations are ignored.
  */
 export async function listUnappliedMigrations (db: Database): Promise<string[]> {
   return compare(await listMigrationNames(), await listAppliedMigrations(db)).pending
@@ -57,7 +57,8 @@ async function migrate (db: Database, isSqlite: boolean): Promise<MigrationResul
 async function applyPending (transaction: Database): Promise<string[]> {
   const migrator = new Migrator({
     db: transaction,
-    // A newer version may have applied migrations with later names than a pending one, such as that of a hotfix.
+    // A newer version may have applied migrations with later names than a pending one, such as that of a
+    // hotfix.
     allowUnorderedMigrations: true,
     provider: { getMigrations: async () => ({ ...await standIns(transaction), ...await importMigrations() }) }
   })
@@ -66,13 +67,19 @@ async function applyPending (transaction: Database): Promise<string[]> {
   return results.map(result => result.migrationName)
 }
 
-/** Empty migrations in place of the applied ones: Kysely rejects a database with a migration that it does not know. */
+/**
+ * Empty migrations in place of the applied ones: Kysely rejects a database with a migration that it does not
+ * know.
+ */
 async function standIns (transaction: Database): Promise<Record<string, { up (): Promise<void> }>> {
   const names = await listAppliedMigrations(transaction)
   return Object.fromEntries(names.map(name => [name, { up: async () => {} }]))
 }
 
-/** @param isOwnDatabase whether tables of other applications are an error: an SQLite file belongs to one application */
+/**
+ * @param isOwnDatabase whether tables of other applications are an error: an SQLite file belongs to one
+ * application
+ */
 async function readMigrationState (db: Database, isOwnDatabase = false): Promise<{ pending: string[], unknown: string[] }> {
   const tables = await db.introspection.getTables({ withInternalKyselyTables: true })
   const isMigrated = tables.some(({ name }) => name === 'kysely_migration')

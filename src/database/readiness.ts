@@ -4,9 +4,9 @@ import { listUnappliedMigrations } from './migrate.ts'
 const cacheTtlMs = 1_000
 
 /**
- * Checks that the database responds and has this version's migrations. Anybody may ask for readiness, without a rate limit.
- * So concurrent calls share one query, and its result or failure is cached for a second. On PostgreSQL the query has a
- * connection of its own.
+ * Checks that the database responds and has this version's migrations. Anybody may ask for readiness, without
+ * a rate limit. So concurrent calls share one query, and its result or failure is cached for a second. On
+ * PostgreSQL the query has a connection of its own.
  */
 export class Readiness {
   readonly #connection: SeparateConnection

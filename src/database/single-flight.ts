@@ -17,7 +17,9 @@ export class SingleFlight<Value> {
   readonly #maxStartsPerTurn: number
   #pending = new Map<string, Flight<Value>>()
 
-  /** @param maxStartsPerTurn SQLite's queries block the event loop, so other work gets a turn after so many */
+  /**
+   * @param maxStartsPerTurn SQLite's queries block the event loop, so other work gets a turn after so many
+   */
   constructor (maxStartsPerTurn: number) {
     this.#maxStartsPerTurn = maxStartsPerTurn
   }

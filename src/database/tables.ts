@@ -1,6 +1,8 @@
 import type { Generated, Kysely } from 'kysely'
 
-/** Times are ISO 8601 texts in UTC with milliseconds. They sort as text, and responses contain them unchanged. */
+/**
+ * Times are ISO 8601 texts in UTC with milliseconds. They sort as text, and responses contain them unchanged.
+ */
 export interface Tables {
   users: UsersTable
   articles: ArticlesTable
@@ -23,9 +25,15 @@ export interface UsersTable {
   /** The username in lower case, for searches. */
   username_key: string
   email: string | null
-  /** The e-mail address with its ASCII letters in lower case. Unique within the issuer, and among unbound users. */
+  /**
+   * The e-mail address with its ASCII letters in lower case. Unique within the issuer, and among unbound
+   * users.
+   */
   email_key: string | null
-  /** When Cognito last told the e-mail address, in seconds since the epoch; null where an administrator set it. */
+  /**
+   * When Cognito last told the e-mail address, in seconds since the epoch; null where an administrator set
+   * it.
+   */
   email_as_of: number | null
   /** The identity in Cognito. Issuer and subject are null until the user is bound. */
   issuer: string | null
@@ -62,7 +70,10 @@ export interface IdempotencyKeysTable {
   key: string
   /** A digest of the request's body. */
   fingerprint: string
-  /** A digest of the request's method, path and body. Null, like status and headers, where an older version stored the row. */
+  /**
+   * A digest of the request's method, path and body. Null, like status and headers, where an older version
+   * stored the row.
+   */
   request_fingerprint: string | null
   status: number | null
   /** A JSON object. */

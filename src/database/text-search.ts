@@ -1,5 +1,5 @@
-// A search reads a bounded number of rows per request, in slices. Other requests run between two slices, because SQLite's
-// queries block the event loop. The next page continues the search.
+// A search reads a bounded number of rows per request, in slices. Other requests run between two slices,
+// because SQLite's queries block the event loop. The next page continues the search.
 
 import { setImmediate as nextTurn } from 'node:timers/promises'
 
@@ -28,7 +28,10 @@ export interface Search<Row> {
   findEnd (after: number | undefined, count: number): Promise<number | undefined>
 }
 
-/** A page of a search. It may be shorter than `limit`, or empty, where the search stopped at its maximum and there is more. */
+/**
+ * A page of a search. It may be shorter than `limit`, or empty, where the search stopped at its maximum and
+ * there is more.
+ */
 export async function searchInSlices<Row extends { id: number }> ({ limit, after, find, findEnd }: Search<Row>): Promise<Page<Row>> {
   const rows: Row[] = []
   for (let slices = 0; slices < maxSlices; slices++) {

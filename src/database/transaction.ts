@@ -6,10 +6,12 @@ const maxAttempts = 7
 const firstBackoffMs = 5
 
 /**
- * Runs work in the current transaction, or in a new one. A new transaction is retried after a serialization failure.
+ * Runs work in the current transaction, or in a new one. A new transaction is retried after a serialization
+ * failure.
  *
  * 1. The work uses only the database that it is given, because it may run several times.
- * 2. The work waits for nothing else. Transactions share commits, and one that waits for another may wait for itself.
+ * 2. The work waits for nothing else. Transactions share commits, and one that waits for another may wait for
+ *    itself.
  */
 export async function inTransaction<Result> (db: Database, work: (transaction: Database) => Promise<Result>): Promise<Result> {
   if (db.isTransaction) return work(db)

@@ -4,9 +4,9 @@ import type { DatabaseHandle } from './handle.ts'
 const maxEntryShare = 1 / 16
 
 /**
- * Caches values that were read from the database until the data version changes. A value is stored only where the version
- * is still the same after the read, so a cached value equals a new read. Without a data version nothing is cached. The
- * oldest entries are evicted first.
+ * Caches values that were read from the database until the data version changes. A value is stored only where
+ * the version is still the same after the read, so a cached value equals a new read. Without a data version
+ * nothing is cached. The oldest entries are evicted first.
  */
 export class VersionedCache<Value extends object> {
   readonly #database: DatabaseHandle

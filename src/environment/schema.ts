@@ -10,8 +10,8 @@ const seconds = { format: 'seconds', description: 'whole seconds from 1 to 86400
 const logLevels = ['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent']
 
 /**
- * The environment variables of the service. Every value is text. In the error of an invalid variable, `description`
- * follows "expected". The value of a `writeOnly` variable may be a secret and is not shown.
+ * The environment variables of the service. Every value is text. In the error of an invalid variable,
+ * `description` follows "expected". The value of a `writeOnly` variable may be a secret and is not shown.
  */
 export const EnvironmentSchema = Type.Object({
   AWS_USER_POOLS_ID: Type.String({

@@ -4,9 +4,9 @@ import type { DataValidateFunction, FuncKeywordDefinition } from 'ajv/dist/types
 export const maxFaults = 20
 
 /**
- * Replaces Ajv's keyword `additionalProperties`, and stops at the 20th unknown member. Its value is `false`, never a schema.
- * With `allErrors`, Ajv's own keyword collects a fault for every unknown member. 120,000 of them blocked the event loop
- * for 126 to 272 ms. The schema limits the number of all other faults.
+ * Replaces Ajv's keyword `additionalProperties`, and stops at the 20th unknown member. Its value is `false`,
+ * never a schema. With `allErrors`, Ajv's own keyword collects a fault for every unknown member. 120,000 of
+ * them blocked the event loop for 126 to 272 ms. The schema limits the number of all other faults.
  */
 export const additionalProperties: FuncKeywordDefinition = {
   keyword: 'additionalProperties',

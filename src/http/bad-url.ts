@@ -5,8 +5,8 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 const errors = new WeakMap<IncomingMessage, Error>()
 
 /**
- * Fastify's `frameworkErrors`. Fastify answers a URL that the router cannot decode outside of all hooks, without a rate
- * limit. So the request is routed again, to a path that no route has.
+ * Fastify's `frameworkErrors`. Fastify answers a URL that the router cannot decode outside of all hooks,
+ * without a rate limit. So the request is routed again, to a path that no route has.
  */
 export function routeBadUrl (error: Error, { raw }: FastifyRequest, reply: FastifyReply): void {
   errors.set(raw, error)

@@ -1,8 +1,8 @@
 import type { IncomingMessage } from 'node:http'
 
 /**
- * A `rewriteUrl` for Fastify that removes the base path. Some proxies remove it themselves, others cannot. Both work, and so do
- * health probes that ask the service directly.
+ * A `rewriteUrl` for Fastify that removes the base path. Some proxies remove it themselves, others cannot.
+ * Both work, and so do health probes that ask the service directly.
  * @param basePath such as `/articles-api`, without a trailing slash
  */
 export function removeBasePath (basePath: string): (request: IncomingMessage) => string {
@@ -19,7 +19,10 @@ export function addBasePath (basePath: string, header: string): string {
   return header.replace(/^(<?)\/(?!\/)/, `$1${basePath}/`)
 }
 
-/** Whether the target of a request is the base path without the slash after it. Links in a page there would lead beside it. */
+/**
+ * Whether the target of a request is the base path without the slash after it. Links in a page there would
+ * lead beside it.
+ */
 export function lacksSlash (basePath: string, target: string): boolean {
   return target.split('?', 1)[0] === basePath
 }

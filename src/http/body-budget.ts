@@ -22,8 +22,9 @@ const overheadBytes = 8 * 1024
 const tooManyUnfinished = 'Too many requests with unfinished bodies are in progress. Send the whole body at once, and try again.'
 
 /**
- * Limits the memory of request bodies that are still arriving. A body counts with its full length from the start.
- * At a limit the oldest body is rejected, never the new one. A client that sends its body at once is not affected.
+ * Limits the memory of request bodies that are still arriving. A body counts with its full length from the
+ * start. At a limit the oldest body is rejected, never the new one. A client that sends its body at once is
+ * not affected.
  */
 export class BodyBudget {
   readonly #options: BodyBudgetOptions
@@ -80,8 +81,8 @@ export class BodyBudget {
 }
 
 /**
- * Collects a body in one buffer, and emits it in one piece. A body that arrives byte by byte would otherwise take about
- * 100 bytes of memory for each byte.
+ * Collects a body in one buffer, and emits it in one piece. A body that arrives byte by byte would otherwise
+ * take about 100 bytes of memory for each byte.
  */
 class ArrivingBody extends Transform {
   readonly maxBytes: number

@@ -30,17 +30,20 @@ export function changeOf ({ headers, localUser, user }: FastifyRequest, adminGro
 }
 
 /**
- * A change that loses this often is rejected. A second loss needs a list of entity tags in `If-Match`, or two equal tags
- * in a row.
+ * A change that loses this often is rejected. A second loss needs a list of entity tags in `If-Match`, or two
+ * equal tags in a row.
  */
 const maxAttempts = 3
 
 /**
- * Changes a row for its author or an administrator. Each attempt is one read and one conditional statement, without a lock.
+ * Changes a row for its author or an administrator. Each attempt is one read and one conditional statement,
+ * without a lock.
  *
- * 1. Without preconditions, or with `If-Match: *`, the last change wins. The statement demands only the checked author.
+ * 1. Without preconditions, or with `If-Match: *`, the last change wins. The statement demands only the
+ *    checked author.
  * 2. With entity tags, the statement also demands the checked version. A change that loses is checked again.
- * @param apply changes the row if it still has its author and, where given, the version; otherwise returns undefined
+ * @param apply changes the row if it still has its author and, where given, the version; otherwise returns
+ *   undefined
  * @throws {Problem} `not_found`, `forbidden`, `precondition_failed`
  */
 export async function changeAuthored<Row extends AuthoredRow, Result> (

@@ -6,8 +6,8 @@ import type { FastifyRequest } from 'fastify'
 const maxAddressLength = 100
 
 /**
- * The client's address, as a key for limits. Without a valid forwarded address it is the address of the connection.
- * It is `unknown` for a connection that was reset before its address was read.
+ * The client's address, as a key for limits. Without a valid forwarded address it is the address of the
+ * connection. It is `unknown` for a connection that was reset before its address was read.
  */
 export function clientAddress (request: Pick<FastifyRequest, 'ip' | 'raw'>): string {
   const { remoteAddress } = request.raw.socket
@@ -16,8 +16,8 @@ export function clientAddress (request: Pick<FastifyRequest, 'ip' | 'raw'>): str
 }
 
 /**
- * Parses an address that may have a port, brackets or a zone. An IPv4-mapped IPv6 address becomes the IPv4 address.
- * An IPv6 address becomes its /64 network, because one client may use every address of a /64.
+ * Parses an address that may have a port, brackets or a zone. An IPv4-mapped IPv6 address becomes the IPv4
+ * address. An IPv6 address becomes its /64 network, because one client may use every address of a /64.
  */
 export function parseAddress (text: string): string | undefined {
   if (text.length > maxAddressLength) return undefined

@@ -17,13 +17,16 @@ const logIntervalMs = 5_000
 /** The time in which a client can read the response before its connection is destroyed. */
 const lingerMs = 1_000
 
-/** Sockets whose error has its response, or waits for the response before it. Node reports every piece after the first wrong one. */
+/**
+ * Sockets whose error has its response, or waits for the response before it. Node reports every piece after
+ * the first wrong one.
+ */
 const handledSockets = new WeakSet<Socket>()
 
 /**
- * Creates a `clientErrorHandler` for Fastify. It responds to bytes that are no HTTP request, after the responses to the
- * requests before them on the connection, and closes the connection.
- * The rate limit does not cover these errors, so one in `logIntervalMs` is logged at the level info.
+ * Creates a `clientErrorHandler` for Fastify. It responds to bytes that are no HTTP request, after the
+ * responses to the requests before them on the connection, and closes the connection. The rate limit does not
+ * cover these errors, so one in `logIntervalMs` is logged at the level info.
  */
 export function createClientErrorHandler (): (this: FastifyInstance, error: ClientError, socket: HttpSocket) => void {
   let suppressedLines = 0
@@ -76,7 +79,8 @@ function respond (fastify: FastifyInstance, error: ClientError, socket: HttpSock
     log({ reqId, status: catalogue[code][0], code, reason: error.code })
     fastify.countClientError?.(code)
   } else if (error.code !== 'HPE_INVALID_EOF_STATE') {
-    // The request is logged when its connection closes. A client that ends the connection within the body is logged as 499.
+    // The request is logged when its connection closes. A client that ends the connection within the body is
+    // logged as 499.
     request[socketProblem] = problem
   }
   socket.write(serializeResponse(problem, reqId))
@@ -98,7 +102,8 @@ function serializeResponse (problem: Problem, requestId: string): string {
   ].join('\r\n')
 }
 
-// Destroying the socket at once could lose the response. Without an end, a client that keeps sending would keep the connection.
+// Destroying the socket at once could lose the response. Without an end, a client that keeps sending would
+// keep the connection.
 function close (socket: Socket): void {
   socket.end()
   setTimeout(() => socket.destroy(), lingerMs).unref()

@@ -15,8 +15,8 @@ interface Entry {
 }
 
 /**
- * Limits the requests in progress of each key, such as a user or an address. Further requests wait in a queue of that key.
- * A request is in progress until its response has closed.
+ * Limits the requests in progress of each key, such as a user or an address. Further requests wait in a queue
+ * of that key. A request is in progress until its response has closed.
  */
 export class ConcurrencyLimit {
   readonly #options: ConcurrencyLimitOptions

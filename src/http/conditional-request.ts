@@ -18,7 +18,9 @@ export function entityTag (...parts: string[]): string {
   return `"${hash('sha256', parts.join('\n'), 'base64url').slice(0, 27)}"`
 }
 
-/** The conditions of a request (RFC 9110 13.1). The service ignores dates, because its entity tags are exact. */
+/**
+ * The conditions of a request (RFC 9110 13.1). The service ignores dates, because its entity tags are exact.
+ */
 export type Preconditions = Pick<IncomingHttpHeaders, 'if-match' | 'if-none-match'>
 
 /**
@@ -33,7 +35,9 @@ export function checkPreconditions ({ 'if-match': ifMatch, 'if-none-match': ifNo
   }
 }
 
-/** Whether the conditions depend on the version of the resource. `*` only demands that the resource exists. */
+/**
+ * Whether the conditions depend on the version of the resource. `*` only demands that the resource exists.
+ */
 export function dependsOnVersion ({ 'if-match': ifMatch, 'if-none-match': ifNoneMatch }: Preconditions): boolean {
   return (ifMatch !== undefined && ifMatch.trim() !== '*') || ifNoneMatch !== undefined
 }
@@ -44,9 +48,9 @@ function checkIfMatch (ifMatch: string | undefined, tag: string): void {
 }
 
 /**
- * Sets the caching headers of a response to GET or HEAD, and its status to 304 where the client has the representation.
- * No other code decides about 304. Clients cache responses privately and revalidate each time.
- * Call it before `Content-Type` is set: removing that header later costs a tenth of the request.
+ * Sets the caching headers of a response to GET or HEAD, and its status to 304 where the client has the
+ * representation. No other code decides about 304. Clients cache responses privately and revalidate each
+ * time. Call it before `Content-Type` is set: removing that header later costs a tenth of the request.
  * @returns true for 304: send `emptyBody`
  * @throws {Problem} `precondition_failed` where `If-Match` has another tag. RFC 9110 13.2.2 checks it first.
  */
@@ -65,8 +69,8 @@ export function emptyBody ({ method }: FastifyRequest): Readable | undefined {
 }
 
 /**
- * An `onSend` hook for routes that return objects. It tags each successful response to GET or HEAD: with the `ETag` that
- * the handler set, or with a hash of the payload.
+ * An `onSend` hook for routes that return objects. It tags each successful response to GET or HEAD: with the
+ * `ETag` that the handler set, or with a hash of the payload.
  */
 export function sendConditionally (request: FastifyRequest, reply: FastifyReply, payload: unknown, done: (error: unknown, payload?: unknown) => void): void {
   const isRead = request.method === 'GET' || request.method === 'HEAD'
@@ -82,8 +86,9 @@ export function sendConditionally (request: FastifyRequest, reply: FastifyReply,
 }
 
 /**
- * Whether a list of entity tags contains a tag. A proxy that compresses responses weakens their tags, or adds the name of the
- * coding. Such a tag still names the same version, so both comparisons of RFC 9110 8.8.3.2 are the same here.
+ * Whether a list of entity tags contains a tag. A proxy that compresses responses weakens their tags, or adds
+ * the name of the coding. Such a tag still names the same version, so both comparisons of RFC 9110 8.8.3.2
+ * are the same here.
  */
 function includesTag (header: string, tag: string): boolean {
   // Entity tags may contain commas. The tags of this service do not, so a split at commas finds them.

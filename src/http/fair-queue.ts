@@ -7,8 +7,9 @@ interface FairQueueOptions {
 }
 
 /**
- * Limits the number of expensive tasks that run at once, for all users together. Users with waiting tasks take turns.
- * Compare `ConcurrencyLimit`: it limits each user alone, and ends with the response instead of the task.
+ * Limits the number of expensive tasks that run at once, for all users together. Users with waiting tasks
+ * take turns. Compare `ConcurrencyLimit`: it limits each user alone, and ends with the response instead of
+ * the task.
  */
 export class FairQueue {
   readonly #options: FairQueueOptions
@@ -21,7 +22,10 @@ export class FairQueue {
     this.#options = options
   }
 
-  /** @throws {Problem} `rate_limited` where too many tasks of the user wait, `overloaded` where too many of all users wait */
+  /**
+   * @throws {Problem} `rate_limited` where too many tasks of the user wait, `overloaded` where too many of
+   * all users wait
+   */
   async run<Result> (user: string, task: () => Promise<Result>): Promise<Result> {
     if (this.#runningCount < this.#options.maxRunning) this.#runningCount++
     else await this.#waitForTurn(user)

@@ -2,7 +2,9 @@ import type { FastifyReply, FastifyRequest } from 'fastify'
 import { sendProblem } from '../problems/error-handler.ts'
 import { Problem, type ProblemCode } from '../problems/catalogue.ts'
 
-/** An error handler for scopes that serve files. The errors of `@fastify/static` have a status and no code. */
+/**
+ * An error handler for scopes that serve files. The errors of `@fastify/static` have a status and no code.
+ */
 export function sendFileProblem (error: unknown, _request: FastifyRequest, reply: FastifyReply): void {
   const problem = error instanceof Error && 'statusCode' in error ? problems[Number(error.statusCode)] : undefined
   sendProblem(reply, problem === undefined ? error : new Problem(...problem))

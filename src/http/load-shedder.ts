@@ -1,20 +1,24 @@
 /*
  * Decides which requests to reject under overload, so that the others are served in time.
  *
- * A queue that stays long shows overload, as in CoDel (RFC 8289): a burst drains by itself, a standing queue does not.
- * The number of requests in progress does not show it, because slow clients raise that number at no cost to anyone.
- * A delay alone does not show it either, because garbage collection causes delays too.
+ * A queue that stays long shows overload, as in CoDel (RFC 8289): a burst drains by itself, a standing queue
+ * does not. The number of requests in progress does not show it, because slow clients raise that number at no
+ * cost to anyone. A delay alone does not show it either, because garbage collection causes delays too.
  *
  * A request waits in three queues:
  * 1. In its socket, while the event loop works on earlier requests.
  * 2. With a new token, until the token is verified.
  * 3. For a connection to the database.
  *
- * The first queue is measured in rounds. A round is a number of turns of the event loop without idle time between them, until
- * `minQueueLength` requests have arrived. One turn says nothing by itself: its requests are committed and answered in later turns.
+ * The first queue is measured in rounds. A round is a number of turns of the event loop without idle time
+ * between them, until `minQueueLength` requests have arrived. One turn says nothing by itself: its requests
+ * are committed and answered in later turns.
  */
 
-/** A round with less work than this leaves no standing queue. Long rounds serve more requests per second, but each waits for two. */
+/**
+ * A round with less work than this leaves no standing queue. Long rounds serve more requests per second, but
+ * each waits for two.
+ */
 const maxRoundMs = 50
 /** A queue whose oldest entry has waited for less than this is short. */
 const maxQueueWaitMs = 100
@@ -24,7 +28,10 @@ const minQueueLength = 64
 const intervalMs = 250
 /** The limit of a turn grows by at least this number after a short round, and at most doubles. */
 const minLimitStep = 16
-/** libuv reads this number of sockets at once. Further requests of the same turn have arrived since, and count as another turn. */
+/**
+ * libuv reads this number of sockets at once. Further requests of the same turn have arrived since, and count
+ * as another turn.
+ */
 const maxTurnLength = 1_024
 /** After this idle time, no request was left waiting in a socket. */
 const minIdleMs = 1
@@ -49,7 +56,8 @@ export class LoadShedder {
   readonly #options: LoadShedderOptions
   #isShedding = false
 
-  // The current turn: all its requests, those that were eligible (not rejected for their token), and those accepted.
+  // The current turn: all its requests, those that were eligible (not rejected for their token), and those
+  // accepted.
   #isInTurn = false
   #turnLength = 0
   #turnEligible = 0
@@ -62,12 +70,14 @@ export class LoadShedder {
   #maxTurnEligible = 0
   #roundAccepted = 0
   #roundRejected = 0
-  /** The time that rejections took in the round, and the start of the series of rejections that is going on. */
+  /**
+   * The time that rejections took in the round, and the start of the series of rejections that is going on.
+   */
   #rejectionMs = 0
   #rejectingSinceMs: number | undefined
 
-  // While load is shed, a turn accepts at most `limit` of the `expectedLength` requests that the previous round predicts.
-  // They are drawn by lot. The first ones would always be the clients that retry at once.
+  // While load is shed, a turn accepts at most `limit` of the `expectedLength` requests that the previous
+  // round predicts. They are drawn by lot. The first ones would always be the clients that retry at once.
   #limit = Infinity
   #expectedLength = 1
   #lotOffset = 0
@@ -81,7 +91,8 @@ export class LoadShedder {
   }
 
   /**
-   * Whether to reject the request that has just arrived. Call it once for each request that waited in a socket.
+   * Whether to reject the request that has just arrived. Call it once for each request that waited in a
+   * socket.
    * @param hasNewToken whether the request's token would have to be verified
    */
   rejects (hasNewToken: () => boolean): boolean {
@@ -137,7 +148,9 @@ export class LoadShedder {
     this.#endRejecting()
   }
 
-  /** Evaluates the previous round: the work for its accepted requests, with the commits and responses since. */
+  /**
+   * Evaluates the previous round: the work for its accepted requests, with the commits and responses since.
+   */
   #startRound (nowMs: number, idleMs: number): void {
     const restMs = idleMs - this.#idleAtRoundStartMs
     const workMs = nowMs - this.#roundStartMs - restMs - this.#rejectionMs

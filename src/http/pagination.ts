@@ -68,7 +68,10 @@ export function nextLink (request: FastifyRequest, lastId: number): string {
   return `<${listPath(request)}?${parameters}>; rel="next"`
 }
 
-/** The path from the route and its parameters. The URL may spell it in other ways, even with a host (RFC 9112 3.2.2). */
+/**
+ * The path from the route and its parameters. The URL may spell it in other ways, even with a host (RFC 9112
+ * 3.2.2).
+ */
 function listPath ({ params, routeOptions: { url = '' } }: FastifyRequest): string {
   const values = new Map(Object.entries(params ?? {}))
   return url.replace(/:(\w+)/g, (_, name: string) => encodeURIComponent(`${values.get(name)}`))

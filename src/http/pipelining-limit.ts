@@ -16,10 +16,10 @@ interface PipeliningLimit {
 }
 
 /**
- * Closes a connection that pipelines too many requests, before Fastify builds anything for them.
- * Node parses everything that it has read from a socket, up to 64 kB, before any response is sent. So 300 connections
- * with 1,200 tiny requests each create 360,000 requests in one turn of the event loop. That ended a process with a
- * heap of 192 MB (2026-11-28). Only the parser itself can stop within such a chunk.
+ * Closes a connection that pipelines too many requests, before Fastify builds anything for them. Node parses
+ * everything that it has read from a socket, up to 64 kB, before any response is sent. So 300 connections
+ * with 1,200 tiny requests each create 360,000 requests in one turn of the event loop. That ended a process
+ * with a heap of 192 MB (2026-11-28). Only the parser itself can stop within such a chunk.
  */
 export function limitPipelining (server: Server, { ofConnection, ofProcess, onClose }: PipeliningLimit): void {
   const listeners = server.listeners('request')
@@ -42,8 +42,9 @@ export function limitPipelining (server: Server, { ofConnection, ofProcess, onCl
 type ParsedSocket = Socket & { parser?: { onIncoming: (() => number) | null } | null }
 
 /**
- * Stops the parser after the next request line and headers. It treats the status 2 as an upgrade, after which no HTTP follows.
- * A destroyed socket keeps each parsed request until the close phase of the event loop, after all sockets were read.
+ * Stops the parser after the next request line and headers. It treats the status 2 as an upgrade, after which
+ * no HTTP follows. A destroyed socket keeps each parsed request until the close phase of the event loop,
+ * after all sockets were read.
  */
 function stopParser (socket: ParsedSocket): void {
   if (socket.parser != null) socket.parser.onIncoming = () => 2

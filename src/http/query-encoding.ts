@@ -1,6 +1,6 @@
 /**
- * Whether all percent-encoded bytes in the query of a URL are UTF-8. The query parser would replace other bytes, and a
- * replaced text could be stored. A percent sign that starts no escape is text.
+ * Whether all percent-encoded bytes in the query of a URL are UTF-8. The query parser would replace other
+ * bytes, and a replaced text could be stored. A percent sign that starts no escape is text.
  */
 export function isQueryUtf8 (url: string): boolean {
   const start = url.indexOf('?')

@@ -21,13 +21,16 @@ export interface Count {
 /** Counts a request, and returns the state of its window. With `increment: false` it only reads the state. */
 export type Counter = (request: FastifyRequest, options?: { increment: boolean }) => Promise<Count>
 
-/** After a failure, Redis is not used for this time. Otherwise each request would wait for a Redis that hangs. */
+/**
+ * After a failure, Redis is not used for this time. Otherwise each request would wait for a Redis that hangs.
+ */
 const redisRetryMs = 1_000
 
 /**
  * Creates a counter.
  * @param keyOf returns the user or the address that a request counts for
- * @param redis the store that the replicas share. Without it, each replica counts for itself, with all its workers.
+ * @param redis the store that the replicas share. Without it, each replica counts for itself, with all its
+ *   workers.
  */
 export async function createCounter (fastify: FastifyInstance, limit: RateLimit, keyOf: (request: FastifyRequest) => string, redis?: RedisConnection): Promise<Counter> {
   const local = await createCounterIn({ store: cluster.isWorker ? PrimaryRateLimitStore : RateLimitStore })

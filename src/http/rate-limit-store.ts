@@ -12,8 +12,8 @@ interface Window {
 type Callback = (error: Error | null, result?: { current: number, ttl: number }) => void
 
 /**
- * A store for `@fastify/rate-limit` that uses the monotonic clock. The library's own store uses the wall clock: when that
- * clock is set back by an hour, an exceeded limit stays exceeded for an hour.
+ * A store for `@fastify/rate-limit` that uses the monotonic clock. The library's own store uses the wall
+ * clock: when that clock is set back by an hour, an exceeded limit stays exceeded for an hour.
  */
 export class RateLimitStore implements FastifyRateLimitStore {
   /** The oldest window comes first. */

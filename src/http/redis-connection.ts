@@ -21,8 +21,8 @@ const options: RedisOptions = {
 }
 
 /**
- * Connects to a Redis, or to a Redis cluster where the scheme ends in `+cluster`. The service starts and runs without it.
- * One line in the log tells when limits become local, and one when they are shared again.
+ * Connects to a Redis, or to a Redis cluster where the scheme ends in `+cluster`. The service starts and runs
+ * without it. One line in the log tells when limits become local, and one when they are shared again.
  */
 export async function connectRedis (url: string, log: FastifyBaseLogger): Promise<RedisConnection> {
   const client = await createClient(url)

@@ -12,7 +12,10 @@ declare module 'fastify' {
 /** The problem that was written to the socket of a request directly, not through its response object. */
 export const socketProblem = Symbol('problem written to the socket')
 
-/** The requests in progress on each connection. A listener for each request would cost a tenth of a short request. */
+/**
+ * The requests in progress on each connection. A listener for each request would cost a tenth of a short
+ * request.
+ */
 export const requestsInProgress = new WeakMap<object, Set<FastifyReply>>()
 
 /** The request in progress whose response Node sends next on a socket. */

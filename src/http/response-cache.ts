@@ -10,7 +10,10 @@ import type { JsonResponse } from './json-response.ts'
  * A limit on the number of entries would not bound the memory: 400 large pages took 860 MB.
  */
 const maxCacheBytes = 8 * 2 ** 20
-/** An entry without its key, body and Link header. Measured on 2026-11-27: 580 bytes of heap with a small body. */
+/**
+ * An entry without its key, body and Link header. Measured on 2026-11-27: 580 bytes of heap with a small
+ * body.
+ */
 const entryOverheadBytes = 700
 /** SQLite's queries block the event loop, so other work gets a turn after this number of loads. */
 const maxLoadsPerTurn = 16
@@ -46,7 +49,8 @@ export class ResponseCache {
   }
 
   async #loadAndStore (url: string, load: () => Promise<JsonResponse>): Promise<JsonResponse> {
-    // The load starts after the request's own data version was read. A write in between must not keep it from being cached.
+    // The load starts after the request's own data version was read. A write in between must not keep it from
+    // being cached.
     const version = this.#database.dataVersion()
     const response = await load()
     this.#responses.set(url, response, version)

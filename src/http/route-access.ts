@@ -2,7 +2,10 @@ import type { FastifyInstance, onRequestAsyncHookHandler, RouteOptions } from 'f
 
 declare module 'fastify' {
   interface FastifyContextConfig {
-    /** `public`: every client may call the route. `guarded`: the guards of its scope decide. `guardRoutes` sets the latter. */
+    /**
+     * `public`: every client may call the route. `guarded`: the guards of its scope decide. `guardRoutes`
+     * sets the latter.
+     */
     access?: 'public' | 'guarded'
   }
 }

@@ -30,13 +30,15 @@ export function serverOptions ({ level, trustProxy, keepAliveTimeoutSeconds, bas
     // A plugin runs the migrations, and a large table may take longer than any timeout.
     pluginTimeout: 0,
     http: {
-      // A token of a user in 100 groups has 12 kB, and a token may have 16 kB. Node's default is 16 kB for all headers.
+      // A token of a user in 100 groups has 12 kB, and a token may have 16 kB. Node's default is 16 kB for
+      // all headers.
       maxHeaderSize: 32 * 1024,
       // Enough for a slow client. A client that only occupies a connection loses it.
       headersTimeout: 10_000,
       // Node checks these timeouts at this interval.
       connectionsCheckingInterval: 2_000,
-      // Node would reject a missing Host header without a problem detail. The plugin `http` checks the header instead.
+      // Node would reject a missing Host header without a problem detail. The plugin `http` checks the header
+      // instead.
       requireHostHeader: false
     },
     requestTimeout: 30_000,

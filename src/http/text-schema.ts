@@ -3,7 +3,9 @@ import { Type, type TString } from '@sinclair/typebox'
 /** A time in a response: ISO 8601 in UTC. */
 export const TimestampSchema = Type.String({ format: 'date-time', maxLength: 24, examples: ['2026-11-23T10:00:00.000Z'] })
 
-/** White space around a text counts for the length of the JSON string, and the body limit is the real bound. */
+/**
+ * White space around a text counts for the length of the JSON string, and the body limit is the real bound.
+ */
 const maxUntrimmedLength = 4096
 
 /**

@@ -18,8 +18,8 @@ interface PartSchema {
 }
 
 /**
- * Fastify's validator compiler. Invalid input becomes the problem `validation_failed`, with each fault in `errors`.
- * A schema is compiled when the first request needs it, so that the service starts faster.
+ * Fastify's validator compiler. Invalid input becomes the problem `validation_failed`, with each fault in
+ * `errors`. A schema is compiled when the first request needs it, so that the service starts faster.
  */
 export function compileValidator ({ schema, httpPart = 'body' }: FastifyRouteSchemaDef<PartSchema>): FastifyValidationResult {
   let validate: ValidateFunction | undefined
@@ -44,7 +44,10 @@ function integerProperties ({ properties = {} }: PartSchema): string[] {
   return Object.keys(properties).filter(name => properties[name]?.type === 'integer')
 }
 
-/** AJV converts `1e0`, `0x1` and `1.0` to 1. Only decimal digits are an integer here, so that a resource has one URL. */
+/**
+ * AJV converts `1e0`, `0x1` and `1.0` to 1. Only decimal digits are an integer here, so that a resource has
+ * one URL.
+ */
 function rejectOtherIntegers (input: Record<string, unknown>, names: string[]): void {
   for (const name of names) {
     const value = input[name]

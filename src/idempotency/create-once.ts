@@ -12,7 +12,8 @@ type CreateRequest = Pick<FastifyRequest, 'body' | 'localUser' | 'params' | 'rou
 }
 
 /**
- * Creates a resource for a POST request. With an `Idempotency-Key`, it is created once, and a retry gets the stored response.
+ * Creates a resource for a POST request. With an `Idempotency-Key`, it is created once, and a retry gets the
+ * stored response.
  * @param restore completes a body that an older version stored alone; only for routes that it had
  * @returns the body, for the handler to return
  */

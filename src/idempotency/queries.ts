@@ -23,7 +23,8 @@ export interface StoredRequest extends Fingerprints {
 
 /**
  * Inserts a key. Returns false where an earlier request has the same key, so that its response can be found.
- * @throws {Problem} `no_such_user` where the user was removed meanwhile, which violates the foreign key `user_id`
+ * @throws {Problem} `no_such_user` where the user was removed meanwhile, which violates the foreign key
+ *   `user_id`
  */
 export async function insertKey (
   db: Database,

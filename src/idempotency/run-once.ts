@@ -31,14 +31,15 @@ interface RunOnceOptions {
 }
 
 /**
- * Does the work once for a key. Every retry of the same request gets the stored response. The key, the work and the
- * response are stored in one transaction. Retries that arrive during the work wait for it.
+ * Does the work once for a key. Every retry of the same request gets the stored response. The key, the work
+ * and the response are stored in one transaction. Retries that arrive during the work wait for it.
  * https://datatracker.ietf.org/doc/draft-ietf-httpapi-idempotency-key-header/
  * @throws {Problem} `idempotency_mismatch` where an earlier request with another path or body has the key
  */
 export async function runOnce (db: Database, options: RunOnceOptions): Promise<StoredResponse> {
   const { key, request: { params, body }, work, restore } = options
-  // An older version, which may run beside this one during a deployment, compares only the fingerprint of the body.
+  // An older version, which may run beside this one during a deployment, compares only the fingerprint of the
+  // body.
   const fingerprints = { fingerprint: digest(body), requestFingerprint: digest([key.route, params, body]) }
   return inTransaction(db, async transaction => {
     const now = Date.now()
@@ -49,7 +50,8 @@ export async function runOnce (db: Database, options: RunOnceOptions): Promise<S
       return response
     }
     const stored = await findStoredRequest(transaction, key)
-    // The key has expired or was deleted with its user. The next `insertKey` inserts it or throws `no_such_user`.
+    // The key has expired or was deleted with its user. The next `insertKey` inserts it or throws
+    // `no_such_user`.
     if (stored === undefined) return runOnce(transaction, options)
     if (!isSameRequest(stored, fingerprints)) {
       throw new Problem('idempotency_mismatch', 'Another request has used this Idempotency-Key. Use a new key for a new request.')

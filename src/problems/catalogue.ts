@@ -34,7 +34,9 @@ export const catalogue = {
 
 export type ProblemCode = keyof typeof catalogue
 
-/** One fault of the input: the part of the request, a JSON pointer (RFC 6901) into that part, and a message. */
+/**
+ * One fault of the input: the part of the request, a JSON pointer (RFC 6901) into that part, and a message.
+ */
 export interface InputFault {
   in: 'body' | 'query' | 'params' | 'headers'
   path: string
@@ -42,7 +44,10 @@ export interface InputFault {
 }
 
 export interface ProblemOptions {
-  /** Response headers, such as `www-authenticate` and `retry-after`. Fastify's own error handler honours them too. */
+  /**
+   * Response headers, such as `www-authenticate` and `retry-after`. Fastify's own error handler honours them
+   * too.
+   */
   headers?: Record<string, string>
   errors?: InputFault[]
   /** The reason for an invalid token in one word, for logs and metrics. */

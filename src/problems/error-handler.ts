@@ -6,7 +6,10 @@ import { temporaryProblem, Problem, type ProblemCode } from './catalogue.ts'
 import { traceIdOf } from '../telemetry/trace-context.ts'
 import { problemBody } from './body.ts'
 
-/** Sends the problem that an error stands for. An unexpected error is logged and becomes a 500 without any internals. */
+/**
+ * Sends the problem that an error stands for. An unexpected error is logged and becomes a 500 without any
+ * internals.
+ */
 export function sendProblem (reply: FastifyReply, error: unknown): void {
   const { errored } = reply.request.raw
   const problem = error === errored ? new Problem('validation_failed', 'The body did not arrive completely.') : asProblem(error)
@@ -21,7 +24,10 @@ export function sendProblem (reply: FastifyReply, error: unknown): void {
     .send(problemBody(problem, reply.request.id))
 }
 
-/** The failures of the database that are in the log. One failure may reject many requests: concurrent readiness checks share it. */
+/**
+ * The failures of the database that are in the log. One failure may reject many requests: concurrent
+ * readiness checks share it.
+ */
 const loggedFailures = new WeakSet<object>()
 
 function isNewFailure ({ code, cause }: Problem): boolean {

@@ -1,6 +1,6 @@
 /**
- * An error without a stack trace, for expected errors. Capturing a stack trace takes longer than verifying a signature.
- * Unexpected errors keep theirs.
+ * An error without a stack trace, for expected errors. Capturing a stack trace takes longer than verifying a
+ * signature. Unexpected errors keep theirs.
  */
 export class StacklessError extends Error {
   constructor (message: string, options?: ErrorOptions) {

@@ -10,8 +10,8 @@ export type LoggedError = {
 }
 
 /**
- * Serializes an error for the log. Like pino's serializer, it adds the causes to message and stack. Unlike pino's, it drops
- * other properties: ioredis adds the failed command, which may be AUTH with its password.
+ * Serializes an error for the log. Like pino's serializer, it adds the causes to message and stack. Unlike
+ * pino's, it drops other properties: ioredis adds the failed command, which may be AUTH with its password.
  */
 export function serializeError (error: unknown): LoggedError {
   if (!(error instanceof Error)) return { type: typeof error, message: String(error), stack: '' }

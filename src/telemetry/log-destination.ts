@@ -1,5 +1,5 @@
-// pino's own destination allocates a buffer for each write, and only a full garbage collection frees these buffers: 60 MB
-// under load. One write per line would take a tenth of the time of a short request.
+// pino's own destination allocates a buffer for each write, and only a full garbage collection frees these
+// buffers: 60 MB under load. One write per line would take a tenth of the time of a short request.
 
 import { writeSync } from 'node:fs'
 
@@ -8,8 +8,8 @@ const maxWaitMs = 1_000
 const retryIntervalMs = 5
 
 /**
- * Writes log lines to a file descriptor. All lines of one turn of the event loop are written together. Lines that cannot
- * be written are lost, without an error.
+ * Writes log lines to a file descriptor. All lines of one turn of the event loop are written together. Lines
+ * that cannot be written are lost, without an error.
  */
 export class LogDestination {
   readonly #descriptor: number

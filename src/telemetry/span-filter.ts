@@ -6,7 +6,8 @@ import type { FastifyBaseLogger } from 'fastify'
 /** A batch that takes longer is dropped. */
 const exportTimeoutMs = 1_000
 
-// @fastify/otel also records the URL with its query, in which a client may have put a token, and paths of this machine.
+// @fastify/otel also records the URL with its query, in which a client may have put a token, and paths of
+// this machine.
 const allowedAttributes = new Set([
   'http.request.method', 'http.route', 'http.response.status_code', 'db.system.name', 'db.operation.name'
 ])
@@ -27,8 +28,9 @@ export class FilteringSpanProcessor implements SpanProcessor {
   onEnd (span: ReadableSpan): void {
     const entries = Object.entries(span.attributes).filter(([name]) => allowedAttributes.has(name))
     const attributes: Attributes = Object.fromEntries(entries)
-    // A client error is no error of the server: https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status
-    // A guard that rejects a request works as intended. The spans of hooks and handlers have no status of their own.
+    // A client error is no error of the server:
+    // https://opentelemetry.io/docs/specs/semconv/http/http-spans/#status A guard that rejects a request
+    // works as intended. The spans of hooks and handlers have no status of their own.
     const isServerError = Number(attributes['http.response.status_code']) >= 500
     const isQuery = attributes['db.operation.name'] !== undefined
     const isError = span.status.code === SpanStatusCode.ERROR && (isServerError || isQuery)

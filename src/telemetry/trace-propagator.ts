@@ -2,8 +2,8 @@ import { trace, TraceFlags, type Context, type TextMapGetter, type TextMapPropag
 import { readTraceParent } from './trace-context.ts'
 
 /**
- * Reads the trace of a request from `traceparent`, by the same rules as the log. The service propagates no trace: it calls
- * no other service of its own.
+ * Reads the trace of a request from `traceparent`, by the same rules as the log. The service propagates no
+ * trace: it calls no other service of its own.
  */
 export class TraceParentPropagator implements TextMapPropagator {
   inject (_context: Context, _carrier: unknown, _setter: TextMapSetter): void {}

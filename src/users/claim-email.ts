@@ -14,8 +14,8 @@ interface Claim {
 }
 
 /**
- * Gives a verified address to a user of the issuer. Another user who has it loses it, unless Cognito vouched for that user
- * later. The loss shuts nobody out, since an address decides nothing about a bound user.
+ * Gives a verified address to a user of the issuer. Another user who has it loses it, unless Cognito vouched
+ * for that user later. The loss shuts nobody out, since an address decides nothing about a bound user.
  * @returns the address, or null where the user does not get it
  */
 export async function claimEmail (db: Database, { issuer, email, asOf, id }: Claim, actor: Actor): Promise<string | null> {

@@ -12,7 +12,10 @@ export interface CognitoUser extends Identity {
   cognitoUsername: string | null
   /** The name that a new local user gets, where it is free. */
   shownName: string
-  /** The verified address; null where there is none, or it is not verified; undefined where nothing is said of an address. */
+  /**
+   * The verified address; null where there is none, or it is not verified; undefined where nothing is said of
+   * an address.
+   */
   email: string | null | undefined
   /** When Cognito said so, in seconds since the epoch. */
   asOf: number

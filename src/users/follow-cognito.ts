@@ -15,8 +15,8 @@ export function isNews (user: User, cognitoUser: CognitoUser): boolean {
 }
 
 /**
- * Stores what Cognito says of a bound user: the newest verified address, and the Cognito username. The shown name stays as it
- * is, because an administrator may have changed it.
+ * Stores what Cognito says of a bound user: the newest verified address, and the Cognito username. The shown
+ * name stays as it is, because an administrator may have changed it.
  * @returns the user as it is now, or undefined where it is not bound to this identity any more
  */
 export async function followCognito (db: Database, { id }: User, cognitoUser: CognitoUser, actor: Actor): Promise<User | undefined> {
@@ -31,8 +31,8 @@ export async function followCognito (db: Database, { id }: User, cognitoUser: Co
   }))
 }
 
-// An older token must not undo what a newer one said. An address that an administrator gave is no statement of Cognito's, so
-// only a verified address replaces it.
+// An older token must not undo what a newer one said. An address that an administrator gave is no statement
+// of Cognito's, so only a verified address replaces it.
 function isEmailNews (user: User, { email, asOf }: CognitoUser): boolean {
   if (email === undefined) return false
   if (user.emailAsOf !== null && (asOf < user.emailAsOf || (asOf === user.emailAsOf && user.email === null))) return false

@@ -13,8 +13,8 @@ const maxNumber = 20
 const maxCharacters = 128
 
 /**
- * A name that no other user of the issuer has, and no other unbound user. A name that is taken gets a number, as in `alice-2`.
- * After twenty users of one name the number is random, so that one query is enough.
+ * A name that no other user of the issuer has, and no other unbound user. A name that is taken gets a number,
+ * as in `alice-2`. After twenty users of one name the number is random, so that one query is enough.
  */
 export async function findFreeUsername (db: Database, { issuer, username, id }: Wanted): Promise<string> {
   const numbered = Array.from({ length: maxNumber - 1 }, (_, index) => withNumber(username, index + 2))

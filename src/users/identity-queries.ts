@@ -17,8 +17,8 @@ export async function findUserByIdentity (db: Database, { issuer, subject }: Ide
 }
 
 /**
- * The users that are bound to the identities, in no order. Identities without a user are left out. The result may hold more:
- * the subject of one identity with the issuer of another.
+ * The users that are bound to the identities, in no order. Identities without a user are left out. The result
+ * may hold more: the subject of one identity with the issuer of another.
  */
 export async function findUsersWithSignOuts (db: Database, identities: Identity[]): Promise<UserWithSignOut[]> {
   const rows = await db.selectFrom('users')
@@ -39,7 +39,9 @@ export async function updateAuthTime (db: Database, id: number, authTime: number
     .execute()
 }
 
-/** Stores what Cognito says of a user besides its address. It is no change of the user: `updated_at` stays. */
+/**
+ * Stores what Cognito says of a user besides its address. It is no change of the user: `updated_at` stays.
+ */
 export async function updateCognitoUsername (db: Database, id: number, kind: User['kind'], cognitoUsername: string | null): Promise<void> {
   await db.updateTable('users').set({ kind, cognito_username: cognitoUsername }).where('id', '=', id).execute()
 }

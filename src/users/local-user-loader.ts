@@ -18,7 +18,9 @@ export interface LoadedUser {
 /** 10,000 users with ordinary names fit; a token may hold a much longer one. */
 const maxCacheBytes = 8 * 2 ** 20
 
-/** Loads local users: concurrent loads share one query, and the results are cached until the database changes. */
+/**
+ * Loads local users: concurrent loads share one query, and the results are cached until the database changes.
+ */
 export class LocalUserLoader {
   readonly #db: Database
   readonly #cache: VersionedCache<LoadedUser>

@@ -27,7 +27,8 @@ export async function addUser (db: Database, actor: Actor, newUser: NewUser): Pr
 }
 
 /**
- * Changes a user, and records the actor. The articles stay with the user, also where it is bound to another identity.
+ * Changes a user, and records the actor. The articles stay with the user, also where it is bound to another
+ * identity.
  * @throws {Problem} `not_found`, `conflict`
  */
 export async function changeUser (db: Database, actor: Actor, id: number, { identity, disabled, ...changes }: UserChange): Promise<User> {

@@ -19,9 +19,10 @@ export function rejectDisabled (user: User | undefined): void {
 }
 
 /**
- * The unbound local user that stands for an identity. Such a user lets nobody in. If it is disabled, it keeps its identity out.
- * Without a verified e-mail address that is known here, the username decides. An access token has no address, and people can
- * change their address in Cognito to one that is unknown here. They cannot change their username.
+ * The unbound local user that stands for an identity. Such a user lets nobody in. If it is disabled, it keeps
+ * its identity out. Without a verified e-mail address that is known here, the username decides. An access
+ * token has no address, and people can change their address in Cognito to one that is unknown here. They
+ * cannot change their username.
  */
 export async function findUnboundUser (db: Database, cognitoUser: CognitoUser): Promise<User | undefined> {
   const bindable = await findBindable(db, cognitoUser)

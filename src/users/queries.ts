@@ -10,7 +10,10 @@ export interface User {
   kind: 'user' | 'client'
   username: string
   email: string | null
-  /** When Cognito last said something of the e-mail, in seconds since the epoch; null where an administrator set it. */
+  /**
+   * When Cognito last said something of the e-mail, in seconds since the epoch; null where an administrator
+   * set it.
+   */
   emailAsOf: number | null
   disabled: boolean
   issuer: string | null
@@ -105,8 +108,8 @@ export async function lockUser (db: Database, id: number): Promise<void> {
 }
 
 /**
- * Returns the user inserted, or undefined where its username, e-mail or identity is taken: `on conflict` covers all three
- * unique constraints.
+ * Returns the user inserted, or undefined where its username, e-mail or identity is taken: `on conflict`
+ * covers all three unique constraints.
  */
 export async function insertUser (db: Database, user: NewUser): Promise<User | undefined> {
   const now = new Date().toISOString()

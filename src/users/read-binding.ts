@@ -7,8 +7,8 @@ export interface Binding {
 }
 
 /**
- * The identity that an administrator names by subject and user pool; null where the user is to be unbound, undefined where
- * neither is given. The pool may be left out where there is only one.
+ * The identity that an administrator names by subject and user pool; null where the user is to be unbound,
+ * undefined where neither is given. The pool may be left out where there is only one.
  * @param issuers the issuer of each user pool, by its id
  * @throws {Problem} `validation_failed`
  */

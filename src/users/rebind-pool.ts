@@ -32,8 +32,9 @@ export interface RebindOptions {
 }
 
 /**
- * Binds the local users of a pool that was replaced to their users in the new pool, by verified e-mail address. Articles stay
- * with their user. Each user is rebound in a transaction of its own, so an interrupted run is resumed by another run.
+ * Binds the local users of a pool that was replaced to their users in the new pool, by verified e-mail
+ * address. Articles stay with their user. Each user is rebound in a transaction of its own, so an interrupted
+ * run is resumed by another run.
  */
 export async function rebindPool (db: Database, client: UserPoolClient, options: RebindOptions): Promise<void> {
   const attempt = options.dryRun ? rehearse : inTransaction

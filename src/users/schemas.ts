@@ -8,7 +8,8 @@ import type { User } from './queries.ts'
 const shownEmail = Type.Unsafe<string | null>({ type: ['string', 'null'], maxLength: 255, examples: ['alice@example.com'] })
 const subject = { maxLength: 255, examples: ['c4a5d0d2-0001-4000-8000-000000000001'] }
 
-// As Cognito has them: https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html
+// As Cognito has them:
+// https://docs.aws.amazon.com/cognito-user-identity-pools/latest/APIReference/API_AdminCreateUser.html
 const username = Type.String({
   maxLength: 128,
   pattern: '^[\\p{L}\\p{M}\\p{S}\\p{N}\\p{P}]{1,128}$',

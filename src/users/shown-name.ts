@@ -16,9 +16,9 @@ const maxCharacters = 128
 const socialProviders = ['Google', 'Facebook', 'LoginWithAmazon', 'SignInWithApple']
 
 /**
- * The name of a new local user: the configured claim, or else the Cognito username, which nobody can change. Where that is
- * a UUID or the id of an identity provider, a claim meant for people comes first. A user may edit such a claim, so it counts
- * once: a later change of it renames nobody.
+ * The name of a new local user: the configured claim, or else the Cognito username, which nobody can change.
+ * Where that is a UUID or the id of an identity provider, a claim meant for people comes first. A user may
+ * edit such a claim, so it counts once: a later change of it renames nobody.
  */
 export function chooseName (claims: Record<string, unknown>, { usernameClaim, cognitoUsername, providers, email }: NameOptions): string {
   const isReadable = !isUuid(cognitoUsername) && !isProviderId(cognitoUsername, [...providers, ...readProviders(claims.identities)])
@@ -44,7 +44,10 @@ function isUuid (name: string): boolean {
   return /^[\da-f]{8}(-[\da-f]{4}){3}-[\da-f]{12}$/i.test(name)
 }
 
-/** Whether a Cognito username is that of a federated user: its provider and its id there, such as `Google_108123`. */
+/**
+ * Whether a Cognito username is that of a federated user: its provider and its id there, such as
+ * `Google_108123`.
+ */
 export function isProviderId (name: string, providers: string[]): boolean {
   const folded = name.toLowerCase()
   return [...socialProviders, ...providers].some(provider => folded.startsWith(`${provider.toLowerCase()}_`))

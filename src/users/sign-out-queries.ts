@@ -16,7 +16,10 @@ export async function findSignOut (db: Database, { issuer, subject }: Identity):
     .executeTakeFirst()
 }
 
-/** Stores a sign-out. An earlier one stays in force: clocks differ and step back, and an ended session never starts again. */
+/**
+ * Stores a sign-out. An earlier one stays in force: clocks differ and step back, and an ended session never
+ * starts again.
+ */
 export async function saveSignOut (db: Database, { issuer, subject }: Identity, { at, originJti }: SignOut, expiresAt: string): Promise<void> {
   await db.insertInto('sign_outs')
     .values({ issuer, subject, at, origin_jti: originJti, expires_at: expiresAt })

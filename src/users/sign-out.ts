@@ -15,7 +15,10 @@ export interface ApiUser {
   username: string
 }
 
-/** Begins to end sessions at Cognito too, where the service may do that. Its refresh tokens then give no new tokens. */
+/**
+ * Begins to end sessions at Cognito too, where the service may do that. Its refresh tokens then give no new
+ * tokens.
+ */
 export type EndSessions = (user: ApiUser, onEnded: () => Promise<void>) => void
 
 type Session = Pick<VerifiedUser, 'authTime' | 'originJti'>
@@ -29,11 +32,12 @@ const maxRefreshTokenLifetimeMs = 3_650 * 24 * 3_600_000
 const maxClockDifferenceSeconds = 60
 
 /**
- * Ends all sessions of a user that have begun, and records the actor. Cognito gives the start of a session in whole
- * seconds, so this returns when the second is over. A sign-in after that is accepted.
+ * Ends all sessions of a user that have begun, and records the actor. Cognito gives the start of a session in
+ * whole seconds, so this returns when the second is over. A sign-in after that is accepted.
  *
- * Cognito's clock dates sessions, and this clock dates the sign-out. Where this clock is behind, the newest sign-in that
- * was seen of the user counts instead. Where this clock is ahead, sessions begun within the difference end too.
+ * Cognito's clock dates sessions, and this clock dates the sign-out. Where this clock is behind, the newest
+ * sign-in that was seen of the user counts instead. Where this clock is ahead, sessions begun within the
+ * difference end too.
  * @param session the session that requests it; null where another user does
  * @throws {Problem} `conflict` where the user has no session
  */
@@ -58,15 +62,15 @@ export async function signOut (db: Database, actor: Actor, user: User, session: 
   await wait(1000 - now % 1000)
 }
 
-// Cognito's API finds a native user by its subject, and a federated one by its Cognito username alone: provider, `_`, id.
-// A native user whose username has the same form is found by it as well.
+// Cognito's API finds a native user by its subject, and a federated one by its Cognito username alone:
+// provider, `_`, id. A native user whose username has the same form is found by it as well.
 function apiUsername (subject: string, cognitoUsername: string | null): string {
   return cognitoUsername !== null && /^[^_]+_./.test(cognitoUsername) ? cognitoUsername : subject
 }
 
 /**
- * Whether a token tells of a newer sign-in than is stored of its user. Older sign-ins need not be stored: every clock
- * has passed them.
+ * Whether a token tells of a newer sign-in than is stored of its user. Older sign-ins need not be stored:
+ * every clock has passed them.
  * @param authTime seconds since the epoch
  */
 export function isNewSignIn (authTime: number, { authTime: stored }: User): boolean {

@@ -38,7 +38,10 @@ export async function countActiveUsers (db: Database, issuer: string): Promise<n
   return count
 }
 
-/** The users of an issuer, by id, that a run has not seen in the pool, and that were not changed since the run began. */
+/**
+ * The users of an issuer, by id, that a run has not seen in the pool, and that were not changed since the run
+ * began.
+ */
 export async function listUsersNotSeen (db: Database, issuer: string, startedAt: string): Promise<User[]> {
   const rows = await db.selectFrom('users').selectAll()
     .where('issuer', '=', issuer).where('updated_at', '<', startedAt)

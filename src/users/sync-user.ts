@@ -26,7 +26,8 @@ export interface SyncUserOptions {
 export const syncActor = serviceActor('users sync')
 
 /**
- * Makes one local user follow its user in the pool. A user that is not confirmed, or disabled in the pool, is not added.
+ * Makes one local user follow its user in the pool. A user that is not confirmed, or disabled in the pool, is
+ * not added.
  * @returns the change, if there is one
  */
 export async function syncUser (db: Database, pooled: UserType, { issuer, usernameClaim, startedAt }: SyncUserOptions): Promise<SyncChange | undefined> {

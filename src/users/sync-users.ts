@@ -30,10 +30,12 @@ const minMissing = 5
 const maxMissingShare = 0.1
 
 /**
- * Makes the local users follow their user pool. Users that confirmed while the service was down, or were made in the console,
- * are added or bound. Changed e-mail addresses are changed. Users that are disabled or removed there are disabled here.
- * Nobody is renamed, enabled or removed: an administrator decides that. An interrupted run continues at its page.
- * @throws {Error} where the listing lacks so many users that it must be empty or truncated by mistake; none of them is disabled
+ * Makes the local users follow their user pool. Users that confirmed while the service was down, or were made
+ * in the console, are added or bound. Changed e-mail addresses are changed. Users that are disabled or
+ * removed there are disabled here. Nobody is renamed, enabled or removed: an administrator decides that. An
+ * interrupted run continues at its page.
+ * @throws {Error} where the listing lacks so many users that it must be empty or truncated by mistake; none
+ *   of them is disabled
  */
 export async function syncUsers (db: Database, client: UserPoolClient, options: SyncOptions): Promise<void> {
   const { userPoolId, issuer, dryRun, force, onChange } = options

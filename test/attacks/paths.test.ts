@@ -8,7 +8,10 @@ const docsFile = 'GET /docs/static/*'
 const docsDocument = 'GET /docs/json'
 const open = [docsFile, docsDocument, 'GET /health/live']
 
-/** Each target with its status without a token, its status for an administrator, and the handler that then runs. */
+/**
+ * Each target with its status without a token, its status for an administrator, and the handler that then
+ * runs.
+ */
 const addresses: [target: string, without: number, withToken: number, handler?: string][] = [
   ['/articles', 401, 200, articles],
   ['/articles/', 401, 200, articles],

@@ -48,7 +48,8 @@ t.test('no start command enables a debugger, a diagnostic report or a snapshot',
 })
 
 t.test('the webhook compares signatures in constant time', async t => {
-  // Times are too noisy to assert, so the test reads the source. An update with another comparison fails here.
+  // Times are too noisy to assert, so the test reads the source. An update with another comparison fails
+  // here.
   const require = createRequire(pathToFileURL(join(root, 'routes/cognito/post-confirmation/index.ts')))
   const folder = dirname(require.resolve('standardwebhooks'))
   t.match(readFileSync(join(folder, 'index.js'), 'utf8'), /timingSafeEqual\)?\(encoder\.encode\(signature\), encoder\.encode\(expectedSignature\)\)/)

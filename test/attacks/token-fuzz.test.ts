@@ -99,7 +99,8 @@ function mutator (pool: UserPool, good: string[]): (token: string, step: Step) =
     (token, { at }) => put(token, at, part => Buffer.from(part, 'base64url').toString('base64')),
     (token, { at, to }) => put(token, at, part => part.slice(0, -1) + pick([...'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'], to)),
     (token, { at }) => put(token, at, part => Buffer.from(` ${Buffer.from(part, 'base64url')}`).toString('base64url')),
-    // Changes a member of the header or the payload, and keeps the signature or adds a MAC with a public secret.
+    // Changes a member of the header or the payload, and keeps the signature or adds a MAC with a public
+    // secret.
     (token, { at, to, value }) => put(token, to % 2, part => encode({ ...json(part), [pick(members, at)]: value })),
     (token, { at, to, value }) => put(token, to % 2, part => Buffer.from(JSON.stringify(json(part)).replace(/\}$/, `,${JSON.stringify(pick(members, at))}:${JSON.stringify(value) ?? 1}}`)).toString('base64url')),
     (token, { at, to }) => {
@@ -111,7 +112,8 @@ function mutator (pool: UserPool, good: string[]): (token: string, step: Step) =
   ]
 
   return (token, step) => {
-    // Signs a mutated token with the attacker's key. Rare, because signing is slower than all other mutations.
+    // Signs a mutated token with the attacker's key. Rare, because signing is slower than all other
+    // mutations.
     if (step.kind % 50 === 49) {
       const [head = '', body = ''] = parts(token)
       return sign(forger.privateKey, { ...json(head), jwk: publicJwk(forger) }, json(body))

@@ -29,7 +29,10 @@ interface Started {
 
 const now = () => Math.floor(Date.now() / 1000)
 
-/** `npm run explain-token` with a user pool and a database of its own. Asserts that the output never holds the token. */
+/**
+ * `npm run explain-token` with a user pool and a database of its own. Asserts that the output never holds the
+ * token.
+ */
 async function start (t: Test, changes: Record<string, string> = {}): Promise<Started> {
   const pool = await startPool(t)
   const DATABASE_URL = `sqlite:${t.testdir()}/articles.db`

@@ -24,7 +24,10 @@ function work (ms: number): void {
   while (performance.now() < end);
 }
 
-/** Sends requests in one turn of the event loop. Each accepted one takes `ms` of work. Returns whether each was rejected. */
+/**
+ * Sends requests in one turn of the event loop. Each accepted one takes `ms` of work. Returns whether each
+ * was rejected.
+ */
 async function turn ({ shedder }: Shedding, requests: number, ms: number, hasNewToken = false): Promise<boolean[]> {
   const rejected = Array.from({ length: requests }, () => {
     const isRejected = shedder.rejects(() => hasNewToken)

@@ -7,7 +7,10 @@ import { insertUser } from '../../src/users/queries.ts'
 import { newDatabase, startApp } from '../support/app.ts'
 import { codes, person } from '../support/people.ts'
 
-/** A service with a user. Responses are not compared with the OpenAPI document, because the tests replay older ones. */
+/**
+ * A service with a user. Responses are not compared with the OpenAPI document, because the tests replay older
+ * ones.
+ */
 async function startWithAlice (t: Test) {
   const { app, pool } = await startApp(t, {}, undefined, () => {})
   const alice = person(app, pool, 'alice')

@@ -4,7 +4,10 @@ import { bearer, startApp, type TestApp } from '../support/app.ts'
 const origin = 'https://app.example.com'
 const preflight = { 'access-control-request-method': 'PATCH', 'access-control-request-headers': 'authorization,if-match' }
 
-/** Starts the service for pages of these origins. The extension turns off the check against the OpenAPI document, which has no preflights. */
+/**
+ * Starts the service for pages of these origins. The extension turns off the check against the OpenAPI
+ * document, which has no preflights.
+ */
 async function startFor (t: Test, origins: string, variables: Record<string, string> = {}): Promise<TestApp> {
   return startApp(t, { CORS_ORIGINS: origins, ...variables }, undefined, () => {})
 }

@@ -27,7 +27,10 @@ class Client {
     })
   }
 
-  /** Opens connections that stay open. The event loop accepts one connection a turn, so it accepts few while it is busy. */
+  /**
+   * Opens connections that stay open. The event loop accepts one connection a turn, so it accepts few while
+   * it is busy.
+   */
   async connect (size: number): Promise<void> {
     await Promise.all(Array.from({ length: size }, () => this.get('/health/live')))
   }

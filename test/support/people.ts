@@ -8,7 +8,10 @@ export interface Person {
   request (method: 'GET' | 'HEAD' | 'POST' | 'PATCH' | 'DELETE', url: string, options?: InjectOptions): Promise<LightMyRequestResponse>
 }
 
-/** A user with an id token of the pool. The subject and the e-mail come from the username, unless the claims set them. */
+/**
+ * A user with an id token of the pool. The subject and the e-mail come from the username, unless the claims
+ * set them.
+ */
 export function person (app: FastifyInstance, pool: UserPool, username: string, claims: Record<string, unknown> = {}): Person {
   return personWith(app, pool.idToken({ sub: `subject-of-${username}`, 'cognito:username': username, email: `${username}@example.com`, ...claims }))
 }

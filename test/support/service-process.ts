@@ -15,7 +15,10 @@ export interface RunningProcess {
 interface RunOptions {
   args?: string[]
   nodeArgs?: string[]
-  /** Whether the lines that the process reaches count for coverage. A process without coverage starts in half the time. */
+  /**
+   * Whether the lines that the process reaches count for coverage. A process without coverage starts in half
+   * the time.
+   */
   covered?: boolean
   /** The folder of another copy of the service. By default the repository's own runs. */
   folder?: string
@@ -23,7 +26,10 @@ interface RunOptions {
   isCompiled?: boolean
 }
 
-/** Runs a file of the repository as a process of its own, with these variables and none that the tests' own environment has. */
+/**
+ * Runs a file of the repository as a process of its own, with these variables and none that the tests' own
+ * environment has.
+ */
 export function run (t: Test, file: string, variables: Record<string, string>, { args = [], nodeArgs = [], covered = true, folder, isCompiled = folder !== undefined }: RunOptions = {}): RunningProcess {
   const own = (name: string) => name in EnvironmentSchema.properties || name === 'NODE_ENV' || (!covered && /^(NODE_OPTIONS$|_TAPJS)/.test(name))
   const inherited = Object.entries(process.env).filter(([name]) => !own(name))

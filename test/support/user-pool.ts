@@ -34,8 +34,8 @@ export async function until (condition: () => unknown, seconds = 10): Promise<vo
 }
 
 /**
- * A user pool for tests: a key that signs its tokens, and a key server that can rotate keys, fail, hang and send wrong keys.
- * It records its fetches, and stops with `close`.
+ * A user pool for tests: a key that signs its tokens, and a key server that can rotate keys, fail, hang and
+ * send wrong keys. It records its fetches, and stops with `close`.
  */
 export class UserPool {
   readonly id: string

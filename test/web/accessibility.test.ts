@@ -8,7 +8,10 @@ t.setTimeout(600_000)
 
 const tags = ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']
 
-/** Asserts that axe finds no violation, also with every control hovered and focused, and that the page fits the window. Keeps a picture. */
+/**
+ * Asserts that axe finds no violation, also with every control hovered and focused, and that the page fits
+ * the window. Keeps a picture.
+ */
 async function look (t: Test, page: Page, name: string): Promise<void> {
   await page.evaluate(async () => document.fonts.ready)
   const { violations } = await new AxeBuilder({ page }).withTags(tags).analyze()
@@ -132,7 +135,10 @@ t.test('everything is done with the keyboard alone, and the focus is always seen
   await page.goto(dev.address)
   await page.getByRole('link', { name: 'Sign in' }).waitFor()
 
-  /** Presses Tab until the focus is on the control with this name. Each control on the way must show its focus. */
+  /**
+   * Presses Tab until the focus is on the control with this name. Each control on the way must show its
+   * focus.
+   */
   async function tabTo (name: string | RegExp): Promise<void> {
     for (let step = 0; step < 40; step++) {
       await page.keyboard.press('Tab')

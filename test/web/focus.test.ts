@@ -5,7 +5,10 @@ import { admin, alice, noBrowser, openTab, publish, signIn, startBrowser, startD
 // Browsers are slow while other tests run.
 t.setTimeout(600_000)
 
-/** Waits until the focus is on an element whose name or text begins with this. A timeout shows where it is instead. */
+/**
+ * Waits until the focus is on an element whose name or text begins with this. A timeout shows where it is
+ * instead.
+ */
 async function expectFocus (page: Page, text: string): Promise<void> {
   const read = (): string => {
     const { activeElement } = document

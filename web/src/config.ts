@@ -1,4 +1,7 @@
-/** The address of the service that serves this page, without a trailing slash. A proxy may serve it under a path. */
+/**
+ * The address of the service that serves this page, without a trailing slash. A proxy may serve it under a
+ * path.
+ */
 export const serviceUrl = new URL('.', location.href).href.replace(/\/$/, '')
 
 /** The configuration that the service serves at /config.json. */

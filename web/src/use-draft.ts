@@ -8,7 +8,10 @@ interface Draft {
 
 const storageKey = 'draft'
 
-/** The article being written. It survives a reload. session.ts removes it on sign-out or when another person signs in. */
+/**
+ * The article being written. It survives a reload. session.ts removes it on sign-out or when another person
+ * signs in.
+ */
 export function useDraft () {
   const [draft, setDraft] = useState(readDraft)
 
@@ -23,7 +26,10 @@ export function useDraft () {
     /** Whether this name was sent and may have arrived. */
     isUnconfirmed: draft.sent?.name === draft.name,
     setName: (name: string) => change({ ...draft, name }),
-    /** Returns the idempotency key. It stays the same until there is a response, so that a retry creates no second article. */
+    /**
+     * Returns the idempotency key. It stays the same until there is a response, so that a retry creates no
+     * second article.
+     */
     send: (): string => {
       const key = draft.sent?.name === draft.name ? draft.sent.key : newKey()
       change({ ...draft, sent: { name: draft.name, key } })

@@ -39,7 +39,10 @@ interface ListOptions<Row> {
 const maxEmptyPages = 5
 const maxCachedLists = 20
 
-/** A list that is loaded page by page, as the service's `Link` headers say. It is refreshed when the tab becomes visible. */
+/**
+ * A list that is loaded page by page, as the service's `Link` headers say. It is refreshed when the tab
+ * becomes visible.
+ */
 export function useList<Row extends { id: number }> ({ query, load, cache }: ListOptions<Row>): List<Row> {
   const [stored, setStored] = useState(() => startList(query, cache))
   const list = stored.query === query ? stored : startList(query, cache)

@@ -3,7 +3,10 @@ import { useMessages } from './i18n/language.ts'
 
 let isFirstPage = true
 
-/** Titles the tab. After a change of page the focus is on the new heading; the first page leaves it to the browser. */
+/**
+ * Titles the tab. After a change of page the focus is on the new heading; the first page leaves it to the
+ * browser.
+ */
 export function usePageHeading (title: string): RefObject<HTMLHeadingElement | null> {
   const { app } = useMessages()
   const heading = useRef<HTMLHeadingElement>(null)

@@ -6,7 +6,10 @@ const positions = new Map<string, number>()
 let entry = ''
 let scrollY = 0
 
-/** Returns to the scroll position of a history entry. The browser's own restoration runs before the page is rendered. */
+/**
+ * Returns to the scroll position of a history entry. The browser's own restoration runs before the page is
+ * rendered.
+ */
 export function useScrollRestoration (address: string): void {
   useEffect(() => {
     history.scrollRestoration = 'manual'

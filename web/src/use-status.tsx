@@ -3,7 +3,10 @@ import { useCallback, useEffect, useState, type ReactNode } from 'react'
 /** A message stays this long. */
 const statusMs = 8_000
 
-/** The result of the last action. It is shown over the page, so that the scroll position stays, and disappears by itself. */
+/**
+ * The result of the last action. It is shown over the page, so that the scroll position stays, and disappears
+ * by itself.
+ */
 export function useStatus (): [status: ReactNode, announce: (message: ReactNode) => void] {
   const [message, setMessage] = useState<{ text: ReactNode }>()
 

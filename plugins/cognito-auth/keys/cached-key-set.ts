@@ -39,11 +39,16 @@ const firstBackOffMs = 1_000
 const maxBackOffMs = 8_000
 /** How long keys in hand are used while the key server fails. */
 const maxOutageMs = 24 * 3_600_000
-/** Unknown key ids cause one fetch in this time. A new key is accepted within this time of being published. */
+/**
+ * Unknown key ids cause one fetch in this time. A new key is accepted within this time of being published.
+ */
 const unknownKeyIntervalMs = 4_000
 const maxMissingKids = 1_000
 
-/** The key set of one issuer: cached, refreshed in the background, and fetched no more often than the policy above. */
+/**
+ * The key set of one issuer: cached, refreshed in the background, and fetched no more often than the policy
+ * above.
+ */
 export class CachedKeySet {
   readonly issuer: Issuer
   readonly #options: KeySetOptions
@@ -103,7 +108,8 @@ export class CachedKeySet {
     if (this.#fetching === undefined) {
       if (now < this.#retryAt) throw this.#unavailable()
       if (this.inHand && now < this.#fetchedAt + unknownKeyIntervalMs) {
-        // The fetch happens at the end of the interval, on its own: a flood of made-up ids cannot keep a new key out.
+        // The fetch happens at the end of the interval, on its own: a flood of made-up ids cannot keep a new
+        // key out.
         const soon = this.#fetchedAt + unknownKeyIntervalMs
         if (!this.#missing.has(kid) && soon < this.#timerAt) this.#refreshAt(soon)
         throw unknownKey()
@@ -156,7 +162,10 @@ export class CachedKeySet {
     }
   }
 
-  /** A key that stays is the same object, so that cached tokens stay valid. A key that is gone is trusted no more. */
+  /**
+   * A key that stays is the same object, so that cached tokens stay valid. A key that is gone is trusted no
+   * more.
+   */
   #adopt (keys: Map<string, SigningKey>, fetchedAt: number): void {
     for (const [kid, held] of this.#keys ?? []) {
       if (keys.get(kid)?.pem === held.pem) keys.set(kid, held)

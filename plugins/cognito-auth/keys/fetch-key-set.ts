@@ -22,8 +22,8 @@ export const maxKeySetBytes = 256 * 1024
 const headers = { accept: 'application/json', 'accept-encoding': 'identity' }
 
 /**
- * Makes a fetcher of key sets. It follows no redirect, and gives up after 3 s or 256 kB, on compressed responses, and on
- * what is not a JWK set. By default it honours `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
+ * Makes a fetcher of key sets. It follows no redirect, and gives up after 3 s or 256 kB, on compressed
+ * responses, and on what is not a JWK set. By default it honours `HTTPS_PROXY`, `HTTP_PROXY` and `NO_PROXY`.
  */
 export function keySetFetcher ({ dispatcher, fetch }: FetchOptions): FetchKeySet {
   if (fetch !== undefined) return (uri, signal) => fetchWith(fetch, uri, signal)
@@ -38,8 +38,9 @@ export class KeySetRefusedError extends Error {
   }
 }
 
-// get-jwks returns one key of a set and has no limits of its own, and the key store needs the whole set. So its requests
-// go through a dispatcher that has the limits and keeps the body, and the key that get-jwks looks for does not matter.
+// get-jwks returns one key of a set and has no limits of its own, and the key store needs the whole set. So
+// its requests go through a dispatcher that has the limits and keeps the body, and the key that get-jwks
+// looks for does not matter.
 async function fetchByGetJwks (agent: Dispatcher, uri: string, signal: AbortSignal): Promise<string> {
   const { origin, pathname, search } = new URL(uri)
   const kept: KeptResponse = { chunks: [], bytes: 0, status: 0, complete: false }

@@ -9,8 +9,9 @@ export interface StoredKeySet {
 }
 
 /**
- * Keeps the last good set of each issuer, so that a service can start while Cognito cannot be reached. A writer of the
- * storage can forge tokens. It is read on a cold start whose fetch failed, and given up after 3 s.
+ * Keeps the last good set of each issuer, so that a service can start while Cognito cannot be reached. A
+ * writer of the storage can forge tokens. It is read on a cold start whose fetch failed, and given up after 3
+ * s.
  */
 export interface KeySetStorage {
   find (issuer: string): Promise<StoredKeySet | undefined>

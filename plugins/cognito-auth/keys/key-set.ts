@@ -8,14 +8,18 @@ export interface SigningKey {
   readonly pem: string
   /** Checks the signature of a token and returns its payload. */
   readonly verify: VerifySignature
-  /** Until when its tokens are accepted, in milliseconds of `performance.now()`; 0 once the key is gone from its set. */
+  /**
+   * Until when its tokens are accepted, in milliseconds of `performance.now()`; 0 once the key is gone from
+   * its set.
+   */
   trustedUntil: number
 }
 
 export const maxKidLength = 128
 const minModulusLength = 2048
 
-// cognito-local ships the private half of this key to everyone: a service that trusts the key trusts the world.
+// cognito-local ships the private half of this key to everyone: a service that trusts the key trusts the
+// world.
 const developmentModulusPrefix = '2uLO7yh1_6Icfd89V3nNTc_q'
 
 /** Whether a text is a JWK set with at least one member, usable or not. */
@@ -28,7 +32,8 @@ export function isKeySet (text: string): boolean {
 }
 
 /**
- * Reads the signing keys of a JWK set (RFC 7517) by `kid`. Keys that cannot sign RS256 tokens safely are left out.
+ * Reads the signing keys of a JWK set (RFC 7517) by `kid`. Keys that cannot sign RS256 tokens safely are left
+ * out.
  * @throws {Error} without one usable key: such a response must not replace the keys in hand
  */
 export function parseKeySet (text: string, { allowDevelopmentKeys }: { allowDevelopmentKeys: boolean }): Map<string, SigningKey> {

@@ -16,8 +16,8 @@ import { NewUserSchema, UserChangesSchema, UserListSchema, UserSchema, userTag }
 import { signOut } from '../../../src/users/sign-out.ts'
 
 /**
- * The largest body of a user: a username of 128 characters, an address of 254, a subject of 255 and a pool id of 55.
- * Each character may be escaped as two surrogates of 6 bytes, which makes 8.5 kB.
+ * The largest body of a user: a username of 128 characters, an address of 254, a subject of 255 and a pool id
+ * of 55. Each character may be escaped as two surrogates of 6 bytes, which makes 8.5 kB.
  */
 const bodyLimit = 9 * 1024
 
@@ -139,7 +139,10 @@ const adminUsers: FastifyPluginAsyncTypebox<Config> = async (fastify, config) =>
     return user
   }
 
-  /** Checks the preconditions of a change. It locks the user, so that they hold until the end of the transaction. */
+  /**
+   * Checks the preconditions of a change. It locks the user, so that they hold until the end of the
+   * transaction.
+   */
   async function checkUser (transaction: Database, id: number, { headers }: FastifyRequest): Promise<void> {
     if (!dependsOnVersion(headers)) return
     await lockUser(transaction, id)

@@ -13,7 +13,8 @@ import { admitCognitoUser } from '../../../src/users/admit-cognito-user.ts'
 import { readAttributes } from '../../../src/users/cognito-user.ts'
 import { UserSchema } from '../../../src/users/schemas.ts'
 
-// The body of every request is hashed in JavaScript: 1 MB costs 50 ms. An event with all custom attributes of a pool fits.
+// The body of every request is hashed in JavaScript: 1 MB costs 50 ms. An event with all custom attributes of
+// a pool fits.
 const bodyLimit = 128 * 1024
 const maxClockDifferenceSeconds = 5 * 60
 

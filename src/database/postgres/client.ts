@@ -20,16 +20,19 @@ export class PostgresClient extends pg.Client {
     })
   }
 
-  /** Costs a query once per connection where the server does not report it: before PostgreSQL 14, and behind some poolers. */
+  /**
+   * Costs a query once per connection where the server does not report it: before PostgreSQL 14, and behind
+   * some poolers.
+   */
   async isStandby (): Promise<boolean> {
     this.#isStandby ??= (await this.query<{ standby: boolean }>('select pg_is_in_recovery() as standby')).rows[0]?.standby
     return this.#isStandby ?? false
   }
 
   /**
-   * Asks the server to cancel the query of this connection, over another connection without TLS, as libpq does. Closing the
-   * connection does not cancel a query. The promise never rejects. Keep the connection open until then: PgBouncer ignores
-   * the request once the connection is closed.
+   * Asks the server to cancel the query of this connection, over another connection without TLS, as libpq
+   * does. Closing the connection does not cancel a query. The promise never rejects. Keep the connection open
+   * until then: PgBouncer ignores the request once the connection is closed.
    * https://www.postgresql.org/docs/current/protocol-flow.html#PROTOCOL-FLOW-CANCELING-REQUESTS
    */
   async cancelQuery (): Promise<void> {

@@ -17,8 +17,8 @@ export class StandbyError extends Error {
 const unavailableErrors = new WeakSet<Error>()
 
 /**
- * Marks an error of the driver where the server is at fault. Its code alone cannot tell later: client sockets, Redis and
- * `fetch` fail with the same codes.
+ * Marks an error of the driver where the server is at fault. Its code alone cannot tell later: client
+ * sockets, Redis and `fetch` fail with the same codes.
  * @returns the error
  */
 export function markUnavailable (error: unknown): unknown {
@@ -55,7 +55,9 @@ export function isQueryTimeout (error: Error): boolean {
   return error.message === 'Query read timeout'
 }
 
-/** Poolers pass on only the start-up parameters that they know. PgBouncer names the parameter that it rejects. */
+/**
+ * Poolers pass on only the start-up parameters that they know. PgBouncer names the parameter that it rejects.
+ */
 export function isRejectedStartupParameter (error: unknown, name: string): boolean {
   return isServerError(error) && error.code === '08P01' && error.message.includes(name)
 }
@@ -65,7 +67,9 @@ export function isPostgresLockTimeout (error: unknown): boolean {
   return isServerError(error) && error.code === '55P03'
 }
 
-/** Whether the server reported the error. https://www.postgresql.org/docs/current/protocol-error-fields.html */
+/**
+ * Whether the server reported the error. https://www.postgresql.org/docs/current/protocol-error-fields.html
+ */
 export function isServerError (error: unknown): error is Error & { severity: string, code: string } {
   return error instanceof Error && 'severity' in error && 'code' in error && typeof error.code === 'string'
 }

@@ -3,7 +3,10 @@ import { PostgresAdapter, PostgresDialect, sql } from 'kysely'
 import type { Database } from '../tables.ts'
 import { isPostgresLockTimeout } from './errors.ts'
 
-/** A migration that waits for a table lock blocks all later queries of that table, so it waits only so long at a time. */
+/**
+ * A migration that waits for a table lock blocks all later queries of that table, so it waits only so long at
+ * a time.
+ */
 const lockTimeoutMs = 2_000
 const maxRetryIntervalMs = 1_000
 /** The number of Kysely's own lock, because versions of this service before this one use that. */
@@ -15,8 +18,8 @@ export async function limitLockWait (transaction: Database): Promise<void> {
 }
 
 /**
- * Takes the lock of the migrations until the end of the transaction. Kysely's own lock belongs to the session, and a pooler
- * may run the unlock in another session.
+ * Takes the lock of the migrations until the end of the transaction. Kysely's own lock belongs to the
+ * session, and a pooler may run the unlock in another session.
  */
 export async function lockMigrations (transaction: Database): Promise<void> {
   await limitLockWait(transaction)

@@ -8,7 +8,10 @@ import type { PostgresSettings } from './url.ts'
 
 /** Load balancers and rotated credentials take effect when a connection is replaced. */
 const maxConnectionLifetimeSeconds = 1_800
-/** The limit of the driver where the URL switches the server's limit off. A frozen server or pooler never responds. */
+/**
+ * The limit of the driver where the URL switches the server's limit off. A frozen server or pooler never
+ * responds.
+ */
 const defaultQueryTimeoutMs = 60_000
 
 interface PoolOptions {
@@ -38,22 +41,28 @@ export function createPool (settings: PostgresSettings, pooler: PoolerState, { m
     maxLifetimeSeconds: maxConnectionLifetimeSeconds,
     connectionTimeoutMillis: settings.connectTimeoutMs,
     keepAlive: true,
-    // The server cancels a slow statement. Where the server does not respond, the driver gives up a second later.
+    // The server cancels a slow statement. Where the server does not respond, the driver gives up a second
+    // later.
     ...hasTimeLimits && pooler.acceptsStatementTimeout && { statement_timeout: statementTimeoutMs },
     ...hasTimeLimits && { query_timeout: statementTimeoutMs === 0 ? defaultQueryTimeoutMs : statementTimeoutMs + 1_000 }
   })
-  // A connection that breaks while it is idle is replaced, or fails its next query. An `error` event without a listener
-  // would crash the process.
+  // A connection that breaks while it is idle is replaced, or fails its next query. An `error` event without
+  // a listener would crash the process.
   pool.on('error', () => {})
   pool.on('connect', client => { client.on('error', () => {}) })
   return new ConnectionPool(pool, pooler)
 }
 
-/** A pool that never hands out a connection to a standby, and that goes without parameters which a pooler rejects. */
+/**
+ * A pool that never hands out a connection to a standby, and that goes without parameters which a pooler
+ * rejects.
+ */
 export class ConnectionPool implements PostgresPool {
   readonly #pool: Pool
   readonly #pooler: PoolerState
-  /** When the first waiting query began to wait. It is at latest the start of the query that was served last. */
+  /**
+   * When the first waiting query began to wait. It is at latest the start of the query that was served last.
+   */
   #waitingSince = 0
 
   constructor (pool: Pool, pooler: PoolerState) {

@@ -4,8 +4,8 @@ import type { PostgresClient } from './client.ts'
 import { isQueryTimeout, isServerError, markUnavailable, readOnlyCode } from './errors.ts'
 
 /**
- * A connection that is closed after a query timed out on it, or after its server turned out to be read-only. The driver would
- * reuse that connection, and each query on it would fail.
+ * A connection that is closed after a query timed out on it, or after its server turned out to be read-only.
+ * The driver would reuse that connection, and each query on it would fail.
  */
 export class PooledConnection implements PostgresPoolClient {
   readonly #client: PoolClient & PostgresClient

@@ -6,8 +6,8 @@ import { isPostgresUnreachable } from './errors.ts'
 const retryIntervalMs = 500
 
 /**
- * Waits until the server accepts connections: a database may start later than the service. A wrong password or certificate,
- * a missing database and a standby are reported at once.
+ * Waits until the server accepts connections: a database may start later than the service. A wrong password
+ * or certificate, a missing database and a standby are reported at once.
  */
 export async function waitUntilReachable (db: Database, timeoutMs: number, onNotice: (message: string) => void): Promise<void> {
   const deadline = performance.now() + timeoutMs

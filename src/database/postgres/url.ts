@@ -18,8 +18,8 @@ const ownParameters = ['application_name', 'connect_timeout', 'start_timeout', '
 const driverParameters = ['sslmode', 'sslrootcert', 'sslcert', 'sslkey', 'options', 'host', 'port']
 
 /**
- * Reads a URL with libpq's parameters. The driver ignores a parameter that it does not know, such as a misspelt `sslmode`,
- * so an unknown parameter makes the URL invalid.
+ * Reads a URL with libpq's parameters. The driver ignores a parameter that it does not know, such as a
+ * misspelt `sslmode`, so an unknown parameter makes the URL invalid.
  * https://www.postgresql.org/docs/current/libpq-connect.html#LIBPQ-PARAMKEYWORDS
  * @returns undefined where the URL is invalid
  */

@@ -15,8 +15,8 @@ interface BackupOptions {
 }
 
 /**
- * Copies one consistent state of an SQLite database to a file, while other processes write to it. The copy is checked before
- * it gets its name. After a failure there is no file.
+ * Copies one consistent state of an SQLite database to a file, while other processes write to it. The copy is
+ * checked before it gets its name. After a failure there is no file.
  * @returns the size of the copy in bytes
  */
 export async function backUp (database: string, file: string, { replace, onProgress }: BackupOptions): Promise<number> {
@@ -34,7 +34,8 @@ export async function backUp (database: string, file: string, { replace, onProgr
   process.once('SIGINT', abort).once('SIGTERM', abort)
   const source = new BetterSqlite3(database, { fileMustExist: true })
   try {
-    // A read transaction keeps one snapshot. Without it the copy would start again after every commit of another process.
+    // A read transaction keeps one snapshot. Without it the copy would start again after every commit of
+    // another process.
     source.exec('begin; select 1 from sqlite_schema')
     const { totalPages } = await source.backup(partialFile, {
       progress: ({ totalPages, remainingPages }) => {

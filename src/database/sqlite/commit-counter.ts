@@ -1,6 +1,7 @@
-// Every request reads the data version, and SQLite's own, `PRAGMA data_version`, takes a lock: a fifth of the time of a
-// request. The header of the WAL index tells the same. Every commit changes it, and all processes map it as shared memory,
-// so reading its file reads that memory. https://sqlite.org/walformat.html#the_wal_index_header
+// Every request reads the data version, and SQLite's own, `PRAGMA data_version`, takes a lock: a fifth of the
+// time of a request. The header of the WAL index tells the same. Every commit changes it, and all processes
+// map it as shared memory, so reading its file reads that memory.
+// https://sqlite.org/walformat.html#the_wal_index_header
 
 import { openSync, readSync, closeSync } from 'node:fs'
 import type BetterSqlite3 from 'better-sqlite3'

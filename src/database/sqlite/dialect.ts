@@ -31,8 +31,8 @@ class ConcurrentSqliteAdapter extends SqliteAdapter {
     return true
   }
 
-  // Kysely then runs all migrations in one transaction, which takes the write lock first. When several processes start at
-  // once, one of them migrates, and the others find nothing to do.
+  // Kysely then runs all migrations in one transaction, which takes the write lock first. When several
+  // processes start at once, one of them migrates, and the others find nothing to do.
   override get supportsTransactionalDdl (): boolean {
     return true
   }

@@ -1,5 +1,5 @@
-// Kysely's own SQLite driver runs one query at a time and flushes the disk for each write. This driver runs reads beside each
-// other, and commits writes and transactions that arrive together in one group.
+// Kysely's own SQLite driver runs one query at a time and flushes the disk for each write. This driver runs
+// reads beside each other, and commits writes and transactions that arrive together in one group.
 //
 // better-sqlite3 is synchronous, so all code between two awaits here runs without interruption.
 
@@ -59,7 +59,8 @@ export class SqliteDriver implements Driver {
         outcome = () => result
         return true
       } catch (error) {
-        // SQLite has undone the one statement (https://sqlite.org/lang_conflict.html), unless it rolled back the whole group.
+        // SQLite has undone the one statement (https://sqlite.org/lang_conflict.html), unless it rolled back
+        // the whole group.
         if (!this.file.inTransaction) throw error
         outcome = () => { throw error }
         return false
@@ -94,7 +95,10 @@ export class SqliteConnection implements DatabaseConnection {
   }
 }
 
-/** Uses `all()`, not `get()`: `get()` stops at the first row, before the commit, and never reports that the commit failed. */
+/**
+ * Uses `all()`, not `get()`: `get()` stops at the first row, before the commit, and never reports that the
+ * commit failed.
+ */
 function execute<Row> (
   statement: BetterSqlite3.Statement<unknown[], unknown>, parameters: readonly unknown[]
 ): QueryResult<Row> {

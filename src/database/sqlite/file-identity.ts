@@ -1,6 +1,9 @@
 import { statSync } from 'node:fs'
 
-/** Device and inode of the files at these paths. The text changes once one of the files is deleted, moved or replaced. */
+/**
+ * Device and inode of the files at these paths. The text changes once one of the files is deleted, moved or
+ * replaced.
+ */
 export function fileIdentity (...paths: string[]): string {
   return paths.map(identify).join(' ')
 }

@@ -4,8 +4,8 @@ import type { DatabaseHandle } from '../handle.ts'
 const checkIntervalMs = 1_000
 
 /**
- * Checks once a second whether the open SQLite file is still in place. After it was deleted, moved or replaced, the file at
- * its path is opened as soon as there is one.
+ * Checks once a second whether the open SQLite file is still in place. After it was deleted, moved or
+ * replaced, the file at its path is opened as soon as there is one.
  */
 export class FileWatch {
   readonly #database: DatabaseHandle

@@ -1,6 +1,6 @@
-// SQLite goes on writing to a file that was deleted, moved or replaced. The writes are lost when the process ends. So the
-// identity of the files is compared after every commit and once a second. Once it differs, every query fails, until a file
-// at the path is opened again.
+// SQLite goes on writing to a file that was deleted, moved or replaced. The writes are lost when the process
+// ends. So the identity of the files is compared after every commit and once a second. Once it differs, every
+// query fails, until a file at the path is opened again.
 // https://sqlite.org/howtocorrupt.html#unlinking_or_renaming_a_database_file_while_in_use
 
 import { statSync } from 'node:fs'
@@ -16,7 +16,10 @@ interface SqliteFileOptions {
   connect?: typeof openConnection
 }
 
-/** An SQLite file with its one connection. It notices when the file is replaced, and can then open the new file. */
+/**
+ * An SQLite file with its one connection. It notices when the file is replaced, and can then open the new
+ * file.
+ */
 export class SqliteFile {
   readonly #path: string
   readonly #connect: () => BetterSqlite3.Database
@@ -51,7 +54,8 @@ export class SqliteFile {
     this.#statements = undefined
     this.#connection?.close()
     this.#connection = undefined
-    // The counter closes last. Closing any descriptor of a file releases all POSIX locks of the process on that file.
+    // The counter closes last. Closing any descriptor of a file releases all POSIX locks of the process on
+    // that file.
     this.#commitCounter?.close()
     this.#commitCounter = undefined
   }
@@ -91,7 +95,8 @@ export class SqliteFile {
   }
 
   /**
-   * Closes files that are no longer in place, and opens the files that are. No transaction may be in progress.
+   * Closes files that are no longer in place, and opens the files that are. No transaction may be in
+   * progress.
    * @param prepare migrates the new file before it is opened here
    * @returns whether a file was opened
    * @throws {SqliteError} where there is no new file yet, or it is unusable
@@ -101,10 +106,11 @@ export class SqliteFile {
       this.checkInPlace()
       return false
     } catch (error) {
-      // The checkpoint moves acknowledged writes from the write-ahead log into the file, which may only have been moved.
-      // A log that stays behind with content would also be applied to the new file.
+      // The checkpoint moves acknowledged writes from the write-ahead log into the file, which may only have
+      // been moved. A log that stays behind with content would also be applied to the new file.
       if (this.#connection !== undefined && !checkpoint(this.#connection)) throw error
-      // An open file that was deleted can be recovered from /proc/<process>/fd, so it stays open until there is a new one.
+      // An open file that was deleted can be recovered from /proc/<process>/fd, so it stays open until there
+      // is a new one.
       if (!this.#isSettled()) throw error
     }
     // The new file's counter starts anew. The data version must differ from all earlier ones.
@@ -115,7 +121,10 @@ export class SqliteFile {
     return true
   }
 
-  /** Whether the path names the original file, or another one that is not empty and did not change since the last call. */
+  /**
+   * Whether the path names the original file, or another one that is not empty and did not change since the
+   * last call.
+   */
   #isSettled (): boolean {
     if (this.#identity.startsWith(`${fileIdentity(this.#path)} `)) return true
     const found = statSync(this.#path, { throwIfNoEntry: false })

@@ -1,6 +1,7 @@
-// Group commit. Flushing the disk costs more than the rest of a write. So writes that arrive together are committed with one
-// flush. The members of a group run one after the other, and each is acknowledged when the whole group is on disk. A member
-// sees uncommitted data of earlier members, so a failure is reported only after the commit, too.
+// Group commit. Flushing the disk costs more than the rest of a write. So writes that arrive together are
+// committed with one flush. The members of a group run one after the other, and each is acknowledged when the
+// whole group is on disk. A member sees uncommitted data of earlier members, so a failure is reported only
+// after the commit, too.
 
 import type { SqliteFile } from './file.ts'
 import { lockDeadline, retryWhileLocked } from './lock-timeout.ts'
@@ -78,13 +79,17 @@ export class GroupCommit {
     endTurn()
   }
 
-  /** @returns whether the write lock was acquired before the deadline of at least one member; the others are rejected */
+  /**
+   * @returns whether the write lock was acquired before the deadline of at least one member; the others are
+   * rejected
+   */
   async #begin (): Promise<boolean> {
     for (;;) {
       const [first] = this.#waiting
       if (first === undefined) return false
       try {
-        // `immediate` takes the write lock at the start, so that other processes wait instead of failing later.
+        // `immediate` takes the write lock at the start, so that other processes wait instead of failing
+        // later.
         await retryWhileLocked(first.lockDeadline, () => this.#file.prepare('begin immediate').run())
         return true
       } catch (error) {

@@ -1,4 +1,5 @@
-// SQLite's own wait for a lock of another process blocks this whole process. So SQLite does not wait, and this file retries.
+// SQLite's own wait for a lock of another process blocks this whole process. So SQLite does not wait, and
+// this file retries.
 
 import { setTimeout as wait } from 'node:timers/promises'
 import BetterSqlite3 from 'better-sqlite3'

@@ -6,7 +6,8 @@ import { makeFolder } from '../make-folder.ts'
 const accessErrors = /^(SQLITE_CANTOPEN|SQLITE_READONLY|EACCES|EPERM|EROFS)/
 
 /**
- * Opens the file at `path`, created with its folder unless it must exist, or a database in memory (`:memory:`).
+ * Opens the file at `path`, created with its folder unless it must exist, or a database in memory
+ * (`:memory:`).
  * @throws {Error} with the path, the user and the permissions where the file is not accessible
  */
 export function openConnection (path: string, mustExist: boolean): BetterSqlite3.Database {

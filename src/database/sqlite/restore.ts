@@ -6,7 +6,8 @@ import { checkCopy, flush, removePartialFile } from './backup-file.ts'
 import { fileIdentity } from './file-identity.ts'
 
 /**
- * Replaces a database that no process has open with a backup. The old database stays beside it under another name.
+ * Replaces a database that no process has open with a backup. The old database stays beside it under another
+ * name.
  * @returns the path of the old database, undefined where there was none
  */
 export function restore (backup: string, database: string): string | undefined {

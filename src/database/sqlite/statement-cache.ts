@@ -2,7 +2,9 @@ import type BetterSqlite3 from 'better-sqlite3'
 
 const maxStatements = 200
 
-/** Caches prepared statements by their SQL: preparing one costs more than running it. A full cache is emptied. */
+/**
+ * Caches prepared statements by their SQL: preparing one costs more than running it. A full cache is emptied.
+ */
 export class StatementCache {
   readonly #connection: BetterSqlite3.Database
   readonly #statements = new Map<string, BetterSqlite3.Statement<unknown[], unknown>>()

@@ -46,8 +46,8 @@ export class SqliteTransaction {
   }
 
   /**
-   * Resolves when the rest of the group is on disk. The reason for the rollback may be data that an earlier member wrote, and
-   * that data must be durable before the caller reports it.
+   * Resolves when the rest of the group is on disk. The reason for the rollback may be data that an earlier
+   * member wrote, and that data must be durable before the caller reports it.
    */
   async rollBack (): Promise<void> {
     // Kysely also calls this after a failed commit.

@@ -200,7 +200,8 @@ t.test('GroupCommit rejects all writes of a group when the disk is full, and acc
 t.test('GroupCommit rejects every member when SQLite rolls back the whole transaction', async t => {
   const { db } = await open(t)
   await insert(db, 'first')
-  // SQLite may do the same when the disk is full or fails: https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction
+  // SQLite may do the same when the disk is full or fails:
+  // https://sqlite.org/lang_transaction.html#response_to_errors_within_a_transaction
   const giveUp = (db: Database) => sql`insert or rollback into boxes (label) values ('first')`.execute(db)
   const lost = { status: 'rejected', reason: { code: 'SQLITE_CONSTRAINT_UNIQUE' } }
   const transactions = await Promise.allSettled([

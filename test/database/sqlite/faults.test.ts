@@ -1,4 +1,5 @@
-// Each fault is real, and the service is a separate process. A fault that the machine does not allow is skipped.
+// Each fault is real, and the service is a separate process. A fault that the machine does not allow is
+// skipped.
 
 import { spawnSync } from 'node:child_process'
 import { closeSync, openSync, readFileSync, renameSync, writeSync } from 'node:fs'
@@ -10,7 +11,8 @@ import { run, startService, until, type RunningProcess } from '../../support/ser
 
 interface Response { status: number, code: string | undefined, retryAfter: string | null, text: string }
 
-// Node ignores the signal for a file over its size limit. The code that the test runner loads would end the process.
+// Node ignores the signal for a file over its size limit. The code that the test runner loads would end the
+// process.
 const ignoreLimitSignal = ['--import', 'data:text/javascript,process.on("SIGXFSZ", () => {})']
 
 /** A service on a file with 400 articles, and functions that send requests to it. */

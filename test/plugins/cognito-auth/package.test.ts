@@ -1,5 +1,5 @@
-// Packs the package and installs it into empty services. The registry is the repository's own node_modules, so that
-// neither the network nor a cache decides the outcome.
+// Packs the package and installs it into empty services. The registry is the repository's own node_modules,
+// so that neither the network nor a cache decides the outcome.
 
 import { execFile, spawn } from 'node:child_process'
 import { once } from 'node:events'

@@ -1,5 +1,5 @@
-// Every JavaScript block of the package's README runs here. The package test installs the quick start, the CommonJS
-// example and the TypeScript blocks into empty services.
+// Every JavaScript block of the package's README runs here. The package test installs the quick start, the
+// CommonJS example and the TypeScript blocks into empty services.
 
 import { readFileSync } from 'node:fs'
 import { createRequire } from 'node:module'

@@ -11,7 +11,10 @@ export interface ArticlesClientOptions {
   fetch?: (request: Request) => Promise<Response>
 }
 
-/** A client of the service, typed by its OpenAPI document: `client.GET('/articles', { params: { query: { limit: 10 } } })`. */
+/**
+ * A client of the service, typed by its OpenAPI document: `client.GET('/articles', { params: { query: {
+ * limit: 10 } } })`.
+ */
 export function createArticlesClient ({ baseUrl, token, fetch }: ArticlesClientOptions): Client<paths> {
   const client = createClient<paths>({ baseUrl, ...(fetch && { fetch }) })
   client.use({

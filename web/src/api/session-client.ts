@@ -52,7 +52,8 @@ export async function expectSuccess<Data> (call: Promise<Result<Data>>): Promise
   }
 }
 
-// A refused token is renewed once, because this machine's clock may be wrong. A second refusal ends the session.
+// A refused token is renewed once, because this machine's clock may be wrong. A second refusal ends the
+// session.
 async function send (request: Request): Promise<Response> {
   const retry = request.clone()
   const response = await fetch(request, { signal: withTimeout(request) })

@@ -14,7 +14,10 @@ interface ListViewProps<Row> {
   children: (row: Row) => ReactNode
 }
 
-/** A list with what follows it: more rows, the end, or an error. It keeps the focus when the focused element goes away. */
+/**
+ * A list with what follows it: more rows, the end, or an error. It keeps the focus when the focused element
+ * goes away.
+ */
 export function ListView<Row extends { id: number }> ({ list, label, className, empty, end, children }: ListViewProps<Row>) {
   const { app } = useMessages()
   const { rows, state, error, hasMore, retry, loadMore } = list

@@ -1,6 +1,8 @@
 import type { ReactNode } from 'react'
 
-/** A name that a person chose. It may run in another direction than the text, so callers wrap it in `<bdi>`. */
+/**
+ * A name that a person chose. It may run in another direction than the text, so callers wrap it in `<bdi>`.
+ */
 type Name = ReactNode
 
 export const en = {
