@@ -28,17 +28,20 @@ t.test('migrateToLatest rolls back a migration that fails, throws its error, and
   await migrateToLatest(database)
   const file = new BetterSqlite3(path)
   t.teardown(() => file.close())
-  // The last migration adds three columns. The first one is missing, and the second one exists.
-  const last = all.at(-1)
-  file.prepare('DELETE FROM kysely_migration WHERE name = ?').run(last)
-  file.exec('ALTER TABLE idempotency_keys DROP COLUMN request_fingerprint')
+  // Of the last two migrations, the first one succeeds again. The second one finds its table and fails.
+  const pending = all.slice(-2)
+  file.prepare('DELETE FROM kysely_migration WHERE name IN (?, ?)').run(...pending)
+  file.exec('DROP INDEX users_issuer_email')
+  const indexes = () => file.prepare("SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = 'users'").pluck().all()
+  const before = indexes()
 
-  await t.rejects(migrateToLatest(database), /duplicate column name: status/)
-  t.notMatch(file.pragma('table_info(idempotency_keys)'), [{ name: 'request_fingerprint' }])
-  t.strictSame(await listPendingMigrations(db), [last])
+  await t.rejects(migrateToLatest(database), /table "leases" already exists/)
+  t.strictSame(indexes(), before, 'the first migration is rolled back too')
+  t.strictSame(await listPendingMigrations(db), pending)
 
-  file.exec('ALTER TABLE idempotency_keys DROP COLUMN status; ALTER TABLE idempotency_keys DROP COLUMN headers')
-  t.strictSame(await migrateToLatest(database), { applied: [last], unknown: [] })
+  file.exec('DROP TABLE leases')
+  t.strictSame(await migrateToLatest(database), { applied: pending, unknown: [] })
+  t.ok(indexes().includes('users_issuer_email'))
 })
 
 t.test('migrateToLatest rejects a database of another application, and changes nothing', async t => {

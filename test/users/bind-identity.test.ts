@@ -314,6 +314,7 @@ t.test('an administrator whose unbound local user is disabled gets 403, and cann
   for (const email of [{ email: 'other@example.com' }, { email_verified: false }, { email: undefined }]) {
     const alice = person(app, pool, 'alice', { ...claims, ...email })
     t.strictSame(codes(await alice.request('PATCH', '/admin/users/1', { payload: { disabled: false } })), [403, 'user_disabled'], JSON.stringify(email))
+    t.strictSame(codes(await alice.request('GET', '/me')), [403, 'user_disabled'], `/me with ${JSON.stringify(email)}`)
   }
   const unverified = person(app, pool, 'carol', { ...claims, email: 'alice@example.com', email_verified: false })
   t.equal((await unverified.request('GET', '/admin/users')).statusCode, 200, 'an address that is not proved says nothing of who it is')
