@@ -28,7 +28,7 @@ t.test('migrateToLatest rolls back a migration that fails, throws its error, and
   await migrateToLatest(database)
   const file = new BetterSqlite3(path)
   t.teardown(() => file.close())
-  // Of the last two migrations, the first one succeeds again. The second one finds its table and fails.
+  // The first of the last two migrations succeeds again. The second one finds its table and fails.
   const pending = all.slice(-2)
   file.prepare('DELETE FROM kysely_migration WHERE name IN (?, ?)').run(...pending)
   file.exec('DROP INDEX users_issuer_email')
