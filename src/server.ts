@@ -1,5 +1,6 @@
 import cluster from 'node:cluster'
 import { lookup } from 'node:dns/promises'
+import { setTimeout as wait } from 'node:timers/promises'
 import Fastify, { type FastifyBaseLogger, type FastifyInstance } from 'fastify'
 import { pino } from 'pino'
 import { app } from './app.ts'
@@ -15,6 +16,8 @@ import { LogDestination } from './telemetry/log-destination.ts'
 const graceMs = 7_000
 /** The process ends this long after `graceMs` even where closing hangs. Together they stay below 10 s. */
 const exitDelayMs = 2_500
+/** A worker listens after this time, even without keys. */
+const maxKeyWaitMs = 3_000
 /** The interval at which the process checks that npm still runs. */
 const parentCheckMs = 500
 
@@ -46,7 +49,15 @@ async function serve (config: Config, log: LogDestination): Promise<void> {
     stop(server, 1)
   })
   await server.register(app, config)
+  await server.ready()
+  if (cluster.isWorker) await waitForKeys(server)
   await server.listen({ host: config.host, port: config.port })
+}
+
+/** A worker shares the listener of the others and gets requests at once, so it fetches the signing keys first. */
+async function waitForKeys (server: FastifyInstance): Promise<void> {
+  const deadlineMs = performance.now() + maxKeyWaitMs
+  while (!server.cognito.isReady() && performance.now() < deadlineMs) await wait(10)
 }
 
 /** Runs the service in worker processes, each of which runs this file again. */

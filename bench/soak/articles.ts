@@ -148,7 +148,9 @@ export class Articles {
     else {
       user.removed = true
       for (const article of articles) article.etag = undefined
-      await this.#sender.send({ path: '/me', token: user.newToken('access'), expected: ['403 no_such_user'] })
+      // The provisioning is `auto`, so the next token makes a new local user.
+      const again = await this.#sender.send({ path: '/me', token: user.newToken('access'), expected: ['200'] })
+      if (again !== undefined) this.#sender.check(Object(again.body).id !== user.id, `the removed user ${user.username} is back`, again)
     }
   }
 
