@@ -10,7 +10,7 @@ const claims = { 'cognito:groups': ['admin'] }
 // Every route with its limit in bytes.
 const routes = [
   ['POST', '/articles', 4096], ['PATCH', '/articles/1', 4096],
-  ['POST', '/admin/users', 8192], ['PATCH', '/admin/users/1', 8192],
+  ['POST', '/admin/users', 9216], ['PATCH', '/admin/users/1', 9216],
   ['GET', '/articles', 4096], ['HEAD', '/articles', 4096], ['GET', '/articles/1', 4096], ['DELETE', '/articles/1', 4096],
   ['GET', '/me', 4096], ['POST', '/me/sign-out', 4096],
   ['GET', '/admin/users', 4096], ['DELETE', '/admin/users/1', 4096], ['POST', '/admin/users/1/sign-out', 4096], ['GET', '/admin/audit', 4096]

@@ -144,7 +144,7 @@ t.test('reading request.user or request.localUser without a guard is a 500', asy
   isProblem(t, await app.inject('/boom/user'), 500, 'internal_error')
   isProblem(t, await app.inject('/boom/local-user'), 500, 'internal_error')
   t.match(log.join(''), 'request.user was read where no guard has verified a user')
-  t.match(log.join(''), 'request.localUser was read where loadLocalUser has not run')
+  t.match(log.join(''), 'request.localUser was read where no guard has run')
 })
 
 t.test('an error with the code of a database error or the status of a file error is a 500', async t => {
