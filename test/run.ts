@@ -21,7 +21,7 @@ const untested: Record<string, { lines: number, reason: string }> = {
   'src/cli/backup.ts': { lines: 2, reason: 'the progress bar needs a terminal' },
   'src/telemetry/span-filter.ts': { lines: 2, reason: 'the interface of a span processor has methods that are not called' },
   'src/telemetry/trace-propagator.ts': { lines: 2, reason: 'the interface of a propagator has methods that are not called' },
-  'src/cli/users-sync.ts': { lines: 3, reason: 'the progress bar needs a terminal' }
+  'src/cli/users-sync.ts': { lines: 5, reason: 'the progress bar needs a terminal' }
 }
 
 // A report of an earlier run must not be taken for the report of this one.
