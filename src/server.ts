@@ -54,7 +54,9 @@ async function serve (config: Config, log: LogDestination): Promise<void> {
   await server.listen({ host: config.host, port: config.port })
 }
 
-/** A worker shares the listener of the others and gets requests at once, so it fetches the signing keys first. */
+/**
+ * A worker shares the listener of the others and gets requests at once, so it fetches the signing keys first.
+ */
 async function waitForKeys (server: FastifyInstance): Promise<void> {
   const deadlineMs = performance.now() + maxKeyWaitMs
   while (!server.cognito.isReady() && performance.now() < deadlineMs) await wait(10)
