@@ -16,6 +16,10 @@ import { LogDestination } from './telemetry/log-destination.ts'
 const graceMs = 7_000
 /** The process ends this long after `graceMs` even where closing hangs. Together they stay below 10 s. */
 const exitDelayMs = 2_500
+/**
+ * A worker rejects connections for this time before it exits, so that the primary gives them to another one.
+ */
+const workerExitDelayMs = 300
 /** A worker listens after this time, even without keys. */
 const maxKeyWaitMs = 3_000
 /** The interval at which the process checks that npm still runs. */
@@ -97,6 +101,8 @@ async function stop (server: FastifyInstance, status: number): Promise<void> {
   setTimeout(() => server.server.closeAllConnections(), graceMs).unref()
   setTimeout(() => process.exit(1), graceMs + exitDelayMs).unref()
   await server.close()
+  // The primary may have sent a connection that this worker rejects now. An exit would lose it.
+  if (cluster.isWorker) await wait(workerExitDelayMs)
   process.exit(status)
 }
 
